@@ -1,0 +1,97 @@
+# chatd. `make help` lists the targets.
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+# BUILD is a folder per kind of build, so that none of them disturbs another one.
+BUILD    ?= build
+SANITIZE ?=
+CFLAGS   ?= -O2 -g
+
+PACKAGES := sqlite3 libcjson
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+HARDEN   := -fstack-protector-strong -fno-strict-aliasing
+CPPFLAGS += -D_GNU_SOURCE -DCHATD_VERSION='"$(VERSION)"' -I. $(shell pkg-config --cflags $(PACKAGES))
+ALL_CFLAGS := -std=c11 -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) $(SANITIZE)
+LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lcivetweb
+LDFLAGS  += -pthread -Wl,-z,relro,-z,now $(SANITIZE)
+
+PUBSUB := local message
+REPO   := schema sqlite sqlite_append sqlite_lease sqlite_room sqlite_user write_group
+ROOMS  := auditor event identifier lobby lock log mailbox member registry room roster subscriber utf8
+SERVER := assets client command counters handover http json_guard loop options outbox server websocket
+SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
+
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+ASSETS  := $(BUILD)/embedded_assets.o
+UNIT    := $(patsubst test/unit/%.c,$(BUILD)/test/unit/%,$(wildcard test/unit/*_test.c))
+PAGE    := $(shell find static -path static/node_modules -prune -o -path static/dist -prune -o -type f -print)
+C_FILES := $(wildcard server/*.[ch] rooms/*.[ch] repo/*.[ch] pubsub/*.[ch] test/unit/*.[ch] test/tools/*.[ch])
+
+.SECONDARY:
+.PHONY: all help test asan tsan lint format install clean tests page
+
+all: chatd ## build ./chatd with the page in it
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "%-10s %s\n", $$1, $$2}' Makefile
+
+chatd: $(BUILD)/chatd
+	ln -f $< $@ 2>/dev/null || cp $< $@
+
+$(BUILD)/chatd: $(OBJECTS) $(ASSETS) $(BUILD)/server/main.o
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+page: static/dist/index.html
+
+static/node_modules/.package-lock.json: static/package.json static/package-lock.json
+	cd static && npm ci --no-audit --no-fund
+	@touch $@
+
+static/dist/index.html: static/node_modules/.package-lock.json $(PAGE)
+	cd static && npm run build
+	@touch $@
+
+$(BUILD)/embedded_assets.c: static/dist/index.html scripts/embed.mjs
+	@mkdir -p $(@D)
+	node scripts/embed.mjs static/dist $@
+
+$(BUILD)/embedded_assets.o: $(BUILD)/embedded_assets.c
+	$(CC) $(CPPFLAGS) -std=c11 $(WARNINGS) -O0 -c -o $@ $<
+
+$(BUILD)/test/unit/%: $(BUILD)/test/unit/%.o $(OBJECTS) $(ASSETS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+tests: $(BUILD)/chatd $(UNIT)
+
+test: chatd tests ## build and run all tests under prove
+	CHATD=$(abspath $(BUILD)/chatd) UNIT_TESTS=$(abspath $(BUILD)/test/unit) scripts/prove
+
+asan: ## the whole suite under AddressSanitizer and UBSan
+	$(MAKE) BUILD=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' chatd_suite
+
+tsan: ## the whole suite under ThreadSanitizer
+	$(MAKE) BUILD=build/tsan CFLAGS='-O1 -g' SANITIZE='-fsanitize=thread' chatd_suite
+
+.PHONY: chatd_suite
+chatd_suite: tests
+	CHATD=$(abspath $(BUILD)/chatd) UNIT_TESTS=$(abspath $(BUILD)/test/unit) scripts/prove
+
+lint: ## formatting, static analysis, the dependency rule, shell scripts
+	scripts/lint
+
+format: ## lay out the C files with clang-format
+	clang-format -i $(C_FILES)
+
+install: chatd ## install to $(DESTDIR)$(PREFIX)/bin
+	install -D -m 755 chatd $(DESTDIR)$(PREFIX)/bin/chatd
+
+clean: ## remove what was built
+	rm -rf build chatd static/dist
+
+-include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BUILD)/server/main.d

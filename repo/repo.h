@@ -1,0 +1,209 @@
+/*
+ * The repository: rooms, users online, messages and leases. It is the truth; pub/sub is a hint.
+ *
+ * Every function may be called from any thread, blocks on storage, and must not be called with a
+ * lock held. Each returns 0 or a negative errno:
+ *   -ENOENT   no such row
+ *   -EBUSY    the database stayed locked longer than the busy time-out; trying again helps
+ *   -ENOSPC   the disk or the quota is full; trying again helps once there is room
+ *   -EROFS    the database cannot be written
+ *   -EIO      the storage failed
+ *   -ENOMEM   out of memory
+ * When a write fails, nothing of that call is stored.
+ *
+ * Writes of concurrent callers are committed together: the first caller in commits for all who
+ * wait. Reads use connections of their own and never wait for a write.
+ */
+#ifndef REPO_REPO_H
+#define REPO_REPO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REPO_ID_SIZE        37  /* an id with its NUL: up to 36 characters */
+#define REPO_ROOM_NAME_SIZE 129 /* a room's name: 1 to 128 bytes of UTF-8, and the NUL */
+#define REPO_USER_NAME_SIZE 65  /* a user's name: 1 to 64 bytes of UTF-8, and the NUL */
+#define REPO_CLIENT_ID_SIZE 65  /* a client's own id of a message: up to 64 bytes, and the NUL */
+
+struct repo;
+
+/* What an acknowledgement promises. */
+enum repo_durability {
+    REPO_DURABILITY_PROCESS, /* the message survives the death of the process */
+    REPO_DURABILITY_FULL,    /* the message survives the power going out */
+};
+
+struct repo_options {
+    const char *path;                /* the SQLite file, made when it is missing */
+    enum repo_durability durability; /* see above */
+    int busy_timeout_ms;             /* longest wait for another process's write lock */
+};
+
+/* Counters since the repository was opened; a snapshot. */
+struct repo_statistics {
+    uint64_t commits;  /* transactions committed */
+    uint64_t writes;   /* calls that those transactions served: writes / commits is the batch */
+    uint64_t messages; /* messages stored */
+    uint64_t failures; /* transactions rolled back */
+};
+
+/*
+ * Opens the repository, making or migrating its file as needed, and returns it in *out; the caller
+ * owns it and ends it with repo_close. On failure `why` (of `why_size` bytes) has one line for a
+ * person that names the file. Beyond the general errors: -EINVAL when the file is not a database,
+ * -ENOTSUP when a newer version of the program wrote it, -EACCES when it cannot be opened.
+ * Called once, before any thread uses it.
+ */
+int repo_open(const struct repo_options *options, struct repo **out, char *why, size_t why_size);
+
+/* Closes the repository and clears the caller's pointer; no other call may be under way. */
+void repo_close(struct repo **repo);
+
+/* Copies the counters to *out. Does not block. */
+void repo_statistics(struct repo *repo, struct repo_statistics *out);
+
+/* ---- rooms -------------------------------------------------------------------------------- */
+
+/*
+ * A room. `number` is the repository's own short key for it: it stays the same for ever, is the
+ * same for every process on this database, and never leaves the server. A public room is unique by
+ * its name among public rooms; a private room is unique by its pair of users and lives outside that
+ * name space, so nobody can take a private room's name in advance.
+ */
+struct repo_room {
+    int64_t number;
+    char id[REPO_ID_SIZE];
+    char name[REPO_ROOM_NAME_SIZE];
+    bool is_private;
+    char users[2][REPO_ID_SIZE]; /* a private room's pair, in strcmp order; else empty */
+};
+
+/*
+ * Adds the room, or finds the one that is there already: a public one by name, a private one by its
+ * pair (in any order). *room goes in with everything but `number` and comes back as it is stored;
+ * when it was there already, its stored id and name replace the offered ones. *created says which.
+ * Two processes that add the same room at once get the same one.
+ */
+int repo_room_add(struct repo *repo, struct repo_room *room, bool *created);
+
+/* Finds a public room by its name, or returns -ENOENT. */
+int repo_room_find_by_name(struct repo *repo, const char *name, struct repo_room *out);
+
+/* Finds a room, public or private, by its id, or returns -ENOENT. */
+int repo_room_find_by_id(struct repo *repo, const char *id, struct repo_room *out);
+
+/* ---- users online ------------------------------------------------------------------------- */
+
+/* A user who is online, and the instance that holds the connection. */
+struct repo_user {
+    char id[REPO_ID_SIZE];
+    char name[REPO_USER_NAME_SIZE];
+    char instance[REPO_ID_SIZE];
+};
+
+/*
+ * Adds the users in one transaction; one that is there already gets the given name and instance.
+ */
+int repo_users_add(struct repo *repo, const struct repo_user *users, size_t count);
+
+/*
+ * Removes, in one transaction, those of the users that the named instance holds; one that is gone
+ * already, or that another instance holds by now, is left alone.
+ */
+int repo_users_remove(struct repo *repo, const struct repo_user *users, size_t count);
+
+/* Finds a user by id, or returns -ENOENT. */
+int repo_user_find_by_id(struct repo *repo, const char *id, struct repo_user *out);
+
+/* Called for each user that is read; `user` is valid during the call only. Not 0 ends the read. */
+typedef int (*repo_user_function)(void *argument, const struct repo_user *user);
+
+/*
+ * Reads all users as of one moment, ordered by id, and calls `each` for them. Returns what `each`
+ * returned when that was not 0.
+ */
+int repo_users_all(struct repo *repo, repo_user_function each, void *argument);
+
+/*
+ * A number that changes with every change to the users, whichever process made it: equal numbers
+ * mean that repo_users_all would read the same again.
+ */
+int repo_users_version(struct repo *repo, uint64_t *out);
+
+/* ---- messages ----------------------------------------------------------------------------- */
+
+enum repo_outcome {
+    REPO_STORED,   /* stored now */
+    REPO_REPEATED, /* (room, sender, client_id) was stored before: seq and ts are the first one's */
+    REPO_CONFLICT, /* the same, but with another text: nothing was stored */
+};
+
+/* One message to append. The pointers stay the caller's and must live through the call. */
+struct repo_post {
+    const char *sender_id;
+    const char *sender_name;
+    const char *client_id; /* the client's own id of the message, or NULL */
+    const char *text;      /* valid UTF-8 without NUL, not necessarily terminated */
+    size_t text_length;    /* bytes */
+    int64_t ts;            /* milliseconds since 1970; out: as stored */
+    uint64_t seq;          /* out: the message's number in its room */
+    enum repo_outcome outcome; /* out */
+};
+
+/*
+ * Appends the posts, in their order, to the room with the given number, all in one transaction, and
+ * fills in each post's outcome, seq and ts. A room's seqs are 1, 2, 3 … with no hole, whichever
+ * processes append. A repeat within one call is found as well.
+ */
+int repo_append(struct repo *repo, int64_t room, struct repo_post *posts, size_t count);
+
+/* A stored message as it is read; every pointer is valid during the callback only. */
+struct repo_message {
+    uint64_t seq;
+    int64_t ts; /* milliseconds since 1970 */
+    const char *sender_id;
+    const char *sender_name;
+    const char *client_id; /* or NULL */
+    const char *text;      /* NUL-terminated */
+    size_t text_length;    /* bytes, without the NUL */
+};
+
+/* Called for each message that is read. Not 0 ends the read. */
+typedef int (*repo_message_function)(void *argument, const struct repo_message *message);
+
+/*
+ * Reads the room's messages with after < seq < before, ascending, at most `limit` of them: the
+ * first ones (`newest` false) or the last ones (`newest` true). Returns what `each` returned when
+ * that was not 0.
+ */
+int repo_read(struct repo *repo, int64_t room, uint64_t after, uint64_t before, size_t limit,
+              bool newest, repo_message_function each, void *argument);
+
+/*
+ * For each of `count` rooms, the seq of its last message, 0 where it has none, all as of one
+ * moment, in one query.
+ */
+int repo_last_seqs(struct repo *repo, const int64_t *rooms, uint64_t *seqs, size_t count);
+
+/* ---- leases ------------------------------------------------------------------------------- */
+
+/*
+ * Takes or renews the instance's lease, to run out at `expires` (milliseconds since 1970).
+ * *was_held says whether the lease was still there: when it was not, another process may have
+ * removed this instance's users, and they have to be added again.
+ */
+int repo_lease_renew(struct repo *repo, const char *instance, int64_t expires, bool *was_held);
+
+/* Gives the instance's lease back and removes its users, in one transaction. */
+int repo_lease_release(struct repo *repo, const char *instance);
+
+/*
+ * Ends every lease that ran out before `now` (milliseconds since 1970), removes its users and
+ * calls `each` for them, once this is committed: of several processes that try, each user is given
+ * to exactly one. Users of an instance that has no lease at all are removed likewise. Writes nothing
+ * when there is nothing to end.
+ */
+int repo_leases_expire(struct repo *repo, int64_t now, repo_user_function each, void *argument);
+
+#endif

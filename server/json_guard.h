@@ -1,0 +1,24 @@
+/*
+ * A look at a JSON text before the JSON library gets it: what the library would accept but this
+ * server must not. Any thread; does not block.
+ */
+#ifndef SERVER_JSON_GUARD_H
+#define SERVER_JSON_GUARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define JSON_GUARD_DEPTH_MAX 16 /* deepest nesting of objects and arrays */
+
+/*
+ * Finds the first document in `length` bytes of `text`: several may follow each other, separated by
+ * a newline or other white space (RFC 8259 white space). Sets *start and *end to where it begins
+ * and one past its last byte, and *problem to NULL, or to a constant text for a person when it must
+ * not be parsed: too deep, a NUL (raw or as \u0000), a raw control character in a string, not an
+ * object, or not ended. After a problem *end is behind the next newline, or at the end: where to go
+ * on. Returns false when only white space is left.
+ */
+bool json_guard_next(const char *text, size_t length, size_t *start, size_t *end,
+                     const char **problem);
+
+#endif

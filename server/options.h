@@ -1,0 +1,41 @@
+/*
+ * The options: from the command line, then from CHATD_… in the environment, then the defaults.
+ * Used by the main thread only, before any other starts.
+ */
+#ifndef SERVER_OPTIONS_H
+#define SERVER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "repo/repo.h"
+
+struct options {
+    char host[256];       /* of --addr; empty: every address of the machine */
+    unsigned port;        /* of --addr; 0: any free one */
+    const char *database; /* --db: path of the SQLite file */
+    const char *static_directory; /* --static: a folder served instead of the page inside, or NULL */
+    enum repo_durability durability; /* --durability=process|full */
+    unsigned max_clients;            /* --max-clients; 0: what the descriptor limit allows */
+    unsigned max_rooms;              /* --max-rooms: rooms that run at a time */
+    unsigned max_rooms_per_client;   /* --max-rooms-per-client */
+    unsigned limit_messages;         /* --limit-messages: posts a second for a client; 0: none */
+    unsigned room_grace_ms;          /* --room-grace: how long an empty room goes on running, ms */
+    unsigned outbox_bytes;           /* --outbox: what may wait for a client that reads slowly */
+    bool check;                      /* --check: validate and exit */
+};
+
+enum options_result {
+    OPTIONS_RUN,   /* go on with *options */
+    OPTIONS_EXIT,  /* --help or --version was answered on stdout: exit 0 */
+    OPTIONS_ERROR, /* *why has one line that names the option: exit 2 */
+};
+
+/*
+ * Reads the options from argv and the environment into *options. Strings point into argv or the
+ * environment.
+ */
+enum options_result options_parse(int argc, char **argv, struct options *options, char *why,
+                                  size_t why_size);
+
+#endif
