@@ -71,9 +71,11 @@ tests: $(BUILD)/chatd $(UNIT)
 test: chatd tests ## build and run all tests under prove
 	CHATD=$(abspath $(BUILD)/chatd) UNIT_TESTS=$(abspath $(BUILD)/test/unit) scripts/prove
 
+# Only linked statically do both write their reports to the file that scripts/prove names.
+ASAN_LIBRARIES := -static-libasan -static-libubsan
 asan: ## the whole suite under AddressSanitizer and UBSan
 	$(MAKE) BUILD=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
-	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' chatd_suite
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all $(ASAN_LIBRARIES)' chatd_suite
 
 tsan: ## the whole suite under ThreadSanitizer
 	$(MAKE) BUILD=build/tsan CFLAGS='-O1 -g' SANITIZE='-fsanitize=thread' chatd_suite
@@ -81,6 +83,10 @@ tsan: ## the whole suite under ThreadSanitizer
 .PHONY: chatd_suite
 chatd_suite: tests
 	CHATD=$(abspath $(BUILD)/chatd) UNIT_TESTS=$(abspath $(BUILD)/test/unit) scripts/prove
+
+.PHONY: flags
+flags: # one a line, for scripts/lint
+	@printf '%s\n' $(CPPFLAGS) $(ALL_CFLAGS)
 
 lint: ## formatting, static analysis, the dependency rule, shell scripts
 	scripts/lint
