@@ -16,7 +16,7 @@ ALL_CFLAGS := -std=c11 -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) $(SANITIZE)
 LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lcivetweb
 LDFLAGS  += -pthread -Wl,-z,relro,-z,now $(SANITIZE)
 
-PUBSUB := local message
+PUBSUB := inbox local message pubsub queue
 REPO   := schema sqlite sqlite_append sqlite_lease sqlite_room sqlite_user write_group
 ROOMS  := auditor event identifier lobby lock log mailbox member registry room roster subscriber utf8
 SERVER := assets client command counters handover http json_guard loop options outbox server websocket
