@@ -1,0 +1,127 @@
+/*
+ * What the files of this folder share and nobody else sees: a connection with its prepared
+ * statements, the pool of connections that read, and the way to the one that writes.
+ *
+ * Locks: [I] immutable, [a] atomic, [m] under the pool's mutex, [T] the thread that has taken the
+ * connection.
+ */
+#ifndef REPO_SQLITE_H
+#define REPO_SQLITE_H
+
+#include "repo/repo.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <time.h>
+
+struct write_group;
+
+#define REPO_READERS 4
+
+/* Every statement that a connection keeps once it has prepared it. */
+enum statement {
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_ROLLBACK,
+    STATEMENT_ROOM_ADD,
+    STATEMENT_ROOM_BY_NAME,
+    STATEMENT_ROOM_BY_ID,
+    STATEMENT_ROOM_BY_PAIR,
+    STATEMENT_USER_ADD,
+    STATEMENT_USER_REMOVE,
+    STATEMENT_USER_BY_ID,
+    STATEMENT_USERS_ALL,
+    STATEMENT_USERS_VERSION,
+    STATEMENT_USERS_CHANGED,
+    STATEMENT_MESSAGE_ADD,
+    STATEMENT_MESSAGE_BY_CLIENT_ID,
+    STATEMENT_MESSAGES_FIRST,
+    STATEMENT_MESSAGES_LAST,
+    STATEMENT_ROOM_LAST_SEQ,
+    STATEMENT_LAST_SEQS,
+    STATEMENT_LEASE_RENEW,
+    STATEMENT_LEASE_TAKE,
+    STATEMENT_LEASE_RELEASE,
+    STATEMENT_LEASE_USERS_RELEASE,
+    STATEMENT_LEASES_EXPIRED,
+    STATEMENT_LEASES_EXPIRE,
+    STATEMENT_LEASES_USERS_EXPIRE,
+    STATEMENT_COUNT,
+};
+
+struct connection {
+    sqlite3 *database;                         /* [I] */
+    sqlite3_stmt *statements[STATEMENT_COUNT]; /* [T] prepared when first used */
+    int64_t deadline;                          /* [T] until when it waits for another's lock */
+    struct connection *next;                   /* [m] the next one that is free */
+};
+
+struct repo {
+    struct connection writer;                /* [T] the write group's leader */
+    struct connection readers[REPO_READERS]; /* [T] who has taken it */
+    struct write_group *group;               /* [I] */
+    int busy_timeout_ms;                     /* [I] */
+    pthread_mutex_t mutex;                   /* of the pool; held for a few instructions */
+    pthread_cond_t given;                    /* a reader came back */
+    struct connection *free;                 /* [m] readers that nobody has */
+    atomic_uint_fast64_t messages;           /* [a] stored */
+};
+
+/* ---- connections -------------------------------------------------------------------------- */
+
+/* The monotonic clock in milliseconds, for deadlines. */
+static inline int64_t
+monotonic_ms(void)
+{
+    struct timespec now;
+    int error = clock_gettime(CLOCK_MONOTONIC, &now);
+    assert(error == 0);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Translates the last failure of this connection to a negative errno. */
+int connection_error(const struct connection *connection);
+
+/* The busy handler: waits a moment for another's lock; 0 when the deadline has passed. */
+int connection_wait(void *connection, int attempts);
+
+/* Runs the text of one or more statements that are not kept. */
+int connection_execute(struct connection *connection, const char *sql);
+
+/* ---- statements --------------------------------------------------------------------------- */
+
+/* Gives the kept statement, reset and ready for binding; `sql` is what it is prepared from. */
+int statement_get(struct connection *connection, enum statement which, const char *sql,
+                  sqlite3_stmt **out);
+
+/* Steps to the next row: 1 when there is one, 0 when there is none, or a negative errno. */
+int statement_row(struct connection *connection, sqlite3_stmt *statement);
+
+/* Ends a statement, so that it holds no lock; returns `result`, or the failure to end if that is 0. */
+int statement_end(struct connection *connection, sqlite3_stmt *statement, int result);
+
+/* Runs a statement that gives no rows, and ends it. */
+int statement_run(struct connection *connection, sqlite3_stmt *statement);
+
+/* Copies a text column, "" for NULL; -EIO when it is longer than any that we store. */
+int statement_text(sqlite3_stmt *statement, int column, char *out, size_t size);
+
+/* ---- the repository's connections --------------------------------------------------------- */
+
+/* Takes a reader out of the pool, waiting for another read to end if all are taken. */
+struct connection *reader_take(struct repo *repo);
+
+/* Gives a reader back. */
+void reader_give(struct repo *repo, struct connection *reader);
+
+/* ---- users, for the leases that end them -------------------------------------------------- */
+
+/* Reads a row of id, name, instance. */
+int user_from_row(sqlite3_stmt *statement, struct repo_user *out);
+
+/* Moves the users' version on, within the transaction that changed the users. */
+int users_changed(struct connection *connection);
+
+#endif

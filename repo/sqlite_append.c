@@ -1,0 +1,271 @@
+/*
+ * Messages: appending with a number and without repeats, reading a range, and the last numbers.
+ * The cost of each depends on what is asked for and not on how much is stored.
+ */
+#include "repo/sqlite.h"
+#include "repo/write_group.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- appending ---------------------------------------------------------------------------- */
+
+struct result {
+    uint64_t seq;
+    int64_t ts;
+    enum repo_outcome outcome;
+};
+
+struct append {
+    int64_t room;
+    const struct repo_post *posts;
+    size_t count;
+    struct result *results; /* out: one a post, copied to it once all is committed */
+    uint64_t stored;        /* out */
+};
+
+/* Reads the number of the room's last message, 0 for none; -ENOENT when there is no such room. */
+static int
+room_last_seq(struct connection *connection, int64_t room, uint64_t *seq)
+{
+    sqlite3_stmt *statement;
+    int result = statement_get(connection, STATEMENT_ROOM_LAST_SEQ,
+                               "SELECT (SELECT max(seq) FROM message WHERE room = ?1) "
+                               "FROM room WHERE number = ?1",
+                               &statement);
+    if (result != 0)
+        return result;
+    if (sqlite3_bind_int64(statement, 1, room))
+        return connection_error(connection);
+    result = statement_row(connection, statement);
+    if (result > 0) {
+        *seq = (uint64_t)sqlite3_column_int64(statement, 0);
+        result = 0;
+    } else if (result == 0) {
+        result = -ENOENT;
+    }
+    return statement_end(connection, statement, result);
+}
+
+/* Finds the message that keeps the post from being stored. */
+static int
+find_repeated(struct connection *connection, int64_t room, const struct repo_post *post,
+              struct result *out)
+{
+    sqlite3_stmt *statement;
+    int row = statement_get(connection, STATEMENT_MESSAGE_BY_CLIENT_ID,
+                            "SELECT seq, ts, text FROM message "
+                            "WHERE room = ?1 AND sender_id = ?2 AND client_id = ?3",
+                            &statement);
+    if (row != 0)
+        return row;
+    if (sqlite3_bind_int64(statement, 1, room) ||
+        sqlite3_bind_text(statement, 2, post->sender_id, -1, SQLITE_STATIC) ||
+        sqlite3_bind_text(statement, 3, post->client_id, -1, SQLITE_STATIC))
+        return connection_error(connection);
+    row = statement_row(connection, statement);
+    if (row > 0) {
+        out->seq = (uint64_t)sqlite3_column_int64(statement, 0);
+        out->ts = sqlite3_column_int64(statement, 1);
+        const char *text = (const char *)sqlite3_column_text(statement, 2);
+        size_t length = (size_t)sqlite3_column_bytes(statement, 2);
+        bool same =
+            text != NULL && length == post->text_length && memcmp(text, post->text, length) == 0;
+        out->outcome = same ? REPO_REPEATED : REPO_CONFLICT;
+        row = text != NULL ? 0 : -ENOMEM;
+    } else if (row == 0) {
+        row = -EIO; /* the index has it and the table does not */
+    }
+    return statement_end(connection, statement, row);
+}
+
+static int
+insert(struct connection *connection, sqlite3_stmt *statement, const struct repo_post *post,
+       uint64_t seq)
+{
+    if (sqlite3_bind_int64(statement, 2, (int64_t)seq) ||
+        sqlite3_bind_text(statement, 3, post->sender_id, -1, SQLITE_STATIC) ||
+        sqlite3_bind_text(statement, 4, post->sender_name, -1, SQLITE_STATIC) ||
+        sqlite3_bind_text(statement, 5, post->client_id, -1, SQLITE_STATIC) ||
+        sqlite3_bind_int64(statement, 6, post->ts) ||
+        sqlite3_bind_text(statement, 7, post->text, (int)post->text_length, SQLITE_STATIC))
+        return connection_error(connection);
+    return statement_run(connection, statement);
+}
+
+static int
+append(struct connection *connection, void *argument)
+{
+    struct append *append = argument;
+    sqlite3_stmt *statement;
+    uint64_t seq = 0;
+    append->stored = 0;
+    int error = room_last_seq(connection, append->room, &seq);
+    if (error == 0)
+        error = statement_get(
+            connection, STATEMENT_MESSAGE_ADD,
+            "INSERT INTO message (room, seq, sender_id, sender_name, client_id, ts, text) "
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+            "ON CONFLICT (room, sender_id, client_id) WHERE client_id IS NOT NULL DO NOTHING",
+            &statement);
+    if (error != 0)
+        return error;
+    if (sqlite3_bind_int64(statement, 1, append->room))
+        return connection_error(connection);
+    for (size_t i = 0; i < append->count; i++) {
+        const struct repo_post *post = &append->posts[i];
+        error = insert(connection, statement, post, seq + 1);
+        if (error != 0)
+            return error;
+        if (sqlite3_changes(connection->database) > 0) {
+            seq++;
+            append->stored++;
+            append->results[i] = (struct result){seq, post->ts, REPO_STORED};
+        } else {
+            error = find_repeated(connection, append->room, post, &append->results[i]);
+            if (error != 0)
+                return error;
+        }
+    }
+    return 0;
+}
+
+int
+repo_append(struct repo *repo, int64_t room, struct repo_post *posts, size_t count)
+{
+    if (count == 0)
+        return 0;
+    struct result *results = calloc(count, sizeof(*results));
+    if (results == NULL)
+        return -ENOMEM;
+    struct append request = {.room = room, .posts = posts, .count = count, .results = results};
+    int error = write_group_run(repo->group, append, &request);
+    if (error == 0) {
+        for (size_t i = 0; i < count; i++) {
+            posts[i].seq = results[i].seq;
+            posts[i].ts = results[i].ts;
+            posts[i].outcome = results[i].outcome;
+        }
+        atomic_fetch_add(&repo->messages, request.stored);
+    }
+    free(results);
+    return error;
+}
+
+/* ---- reading a range ---------------------------------------------------------------------- */
+
+#define MESSAGE_SELECT                                                                             \
+    "SELECT seq, ts, sender_id, sender_name, client_id, text FROM message "                        \
+    "WHERE room = ?1 AND seq < ?3 AND seq > "
+
+/* Calls `each` for the row. */
+static int
+give_message(sqlite3_stmt *statement, repo_message_function each, void *argument)
+{
+    struct repo_message message = {
+        .seq = (uint64_t)sqlite3_column_int64(statement, 0),
+        .ts = sqlite3_column_int64(statement, 1),
+        .sender_id = (const char *)sqlite3_column_text(statement, 2),
+        .sender_name = (const char *)sqlite3_column_text(statement, 3),
+        .client_id = (const char *)sqlite3_column_text(statement, 4),
+        .text = (const char *)sqlite3_column_text(statement, 5),
+        .text_length = (size_t)sqlite3_column_bytes(statement, 5),
+    };
+    if (message.sender_id == NULL || message.sender_name == NULL || message.text == NULL)
+        return -ENOMEM;
+    return each(argument, &message);
+}
+
+static int64_t
+clamp(uint64_t number)
+{
+    return number < INT64_MAX ? (int64_t)number : INT64_MAX;
+}
+
+int
+repo_read(struct repo *repo, int64_t room, uint64_t after, uint64_t before, size_t limit,
+          bool newest, repo_message_function each, void *argument)
+{
+    sqlite3_stmt *statement;
+    struct connection *reader = reader_take(repo);
+    /* A room's numbers have no hole, so the newest ones are those above last - limit. */
+    int result = newest
+                     ? statement_get(reader, STATEMENT_MESSAGES_LAST,
+                                     MESSAGE_SELECT
+                                     "max(?2, (SELECT ifnull(max(seq), 0) FROM message"
+                                     " WHERE room = ?1 AND seq < ?3) - ?4) ORDER BY seq LIMIT ?4",
+                                     &statement)
+                     : statement_get(reader, STATEMENT_MESSAGES_FIRST,
+                                     MESSAGE_SELECT "?2 ORDER BY seq LIMIT ?4", &statement);
+    if (result != 0)
+        goto given;
+    if (sqlite3_bind_int64(statement, 1, room) || sqlite3_bind_int64(statement, 2, clamp(after)) ||
+        sqlite3_bind_int64(statement, 3, clamp(before)) ||
+        sqlite3_bind_int64(statement, 4, clamp(limit))) {
+        result = connection_error(reader);
+        goto given;
+    }
+    int row = 0;
+    while (result == 0 && (row = statement_row(reader, statement)) > 0)
+        result = give_message(statement, each, argument);
+    result = statement_end(reader, statement, row < 0 ? row : result);
+given:
+    reader_give(repo, reader);
+    return result;
+}
+
+/* ---- last numbers ------------------------------------------------------------------------- */
+
+/* Writes the numbers as a JSON array, which is how one parameter holds any number of them. */
+static char *
+format_rooms(const int64_t *rooms, size_t count)
+{
+    char *text = malloc(count * 21 + 2);
+    if (text == NULL)
+        return NULL;
+    char *end = text;
+    for (size_t i = 0; i < count; i++)
+        end += sprintf(end, "%c%" PRId64, i == 0 ? '[' : ',', rooms[i]);
+    end[0] = ']';
+    end[1] = '\0';
+    return text;
+}
+
+static int
+read_last_seqs(struct connection *connection, const char *rooms, uint64_t *seqs, size_t count)
+{
+    sqlite3_stmt *statement;
+    int row = statement_get(connection, STATEMENT_LAST_SEQS,
+                            "SELECT key, (SELECT max(seq) FROM message WHERE room = value) "
+                            "FROM json_each(?1)",
+                            &statement);
+    if (row != 0)
+        return row;
+    if (sqlite3_bind_text(statement, 1, rooms, -1, SQLITE_STATIC))
+        return connection_error(connection);
+    while ((row = statement_row(connection, statement)) > 0) {
+        size_t i = (size_t)sqlite3_column_int64(statement, 0);
+        if (i >= count)
+            break;
+        seqs[i] = (uint64_t)sqlite3_column_int64(statement, 1);
+    }
+    return statement_end(connection, statement, row > 0 ? -EIO : row);
+}
+
+int
+repo_last_seqs(struct repo *repo, const int64_t *rooms, uint64_t *seqs, size_t count)
+{
+    if (count == 0)
+        return 0;
+    char *text = format_rooms(rooms, count);
+    if (text == NULL)
+        return -ENOMEM;
+    struct connection *reader = reader_take(repo);
+    int error = read_last_seqs(reader, text, seqs, count);
+    reader_give(repo, reader);
+    free(text);
+    return error;
+}

@@ -1,0 +1,287 @@
+#include "repo/write_group.h"
+
+#include "repo/lock.h"
+#include "repo/sqlite.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+/*
+ * Frames in the log (pages of 4 KiB) after which a commit moves what it can to the database file,
+ * and after which it insists: it then makes the others wait, for a moment, so that the log can be
+ * begun anew even if somebody reads or writes at any time.
+ */
+#define CHECKPOINT_FRAMES  2000
+#define RESTART_FRAMES     16000
+#define RESTART_TIMEOUT_MS 100
+
+/* Locks: [I] immutable, [a] atomic, [m] under the group's mutex, [T] the leader's thread. */
+
+enum request_state {
+    REQUEST_WAITING, /* in the queue, or taken by a leader */
+    REQUEST_LEADS,   /* first in the queue, and the next leader */
+    REQUEST_DONE,    /* `result` is there */
+};
+
+/* A caller of write_group_run, on its stack. */
+struct request {
+    write_function function;  /* [I] */
+    void *argument;           /* [I] */
+    int64_t deadline;         /* [I] until when it waits for another process's lock */
+    int result;               /* [T], then the caller's once the state is REQUEST_DONE */
+    enum request_state state; /* [m] */
+    pthread_cond_t changed;   /* its own, so that nobody is woken for another */
+    struct request *next;     /* [m], [T] once taken */
+};
+
+struct write_group {
+    struct connection *connection; /* [T] */
+    int busy_timeout_ms;           /* [I] */
+    int restart_at;                /* [T] frames in the log after which to insist */
+    pthread_mutex_t mutex;         /* held for a few instructions, never across SQLite */
+    struct request *first;         /* [m] the queue, oldest first; a leader stays until taken */
+    struct request **last;         /* [m] where the next one is hung */
+    size_t waiting;                /* [m] the queue's length */
+    bool has_leader;               /* [m] */
+    atomic_uint_fast64_t commits;  /* [a] */
+    atomic_uint_fast64_t writes;   /* [a] */
+    atomic_uint_fast64_t failures; /* [a] */
+};
+
+/* Called by SQLite after a commit, with the number of frames in the log. */
+static int
+move_log(void *argument, sqlite3 *database, const char *name, int frames)
+{
+    struct write_group *group = argument;
+    if (frames < CHECKPOINT_FRAMES) {
+        group->restart_at = RESTART_FRAMES;
+        return SQLITE_OK;
+    }
+    int mode = SQLITE_CHECKPOINT_PASSIVE;
+    if (frames >= group->restart_at) {
+        mode = SQLITE_CHECKPOINT_RESTART;
+        group->restart_at = frames + RESTART_FRAMES;
+        group->connection->deadline = monotonic_ms() + RESTART_TIMEOUT_MS;
+    }
+    int code = sqlite3_wal_checkpoint_v2(database, name, mode, NULL, NULL);
+    /* If it fails, what is committed stays in the log, and a later commit tries again. */
+    assert(code != SQLITE_MISUSE);
+    return SQLITE_OK;
+}
+
+int
+write_group_open(struct connection *connection, int busy_timeout_ms, struct write_group **out)
+{
+    struct write_group *group = calloc(1, sizeof(*group));
+    if (group == NULL)
+        return -ENOMEM;
+    int error = pthread_mutex_init(&group->mutex, NULL);
+    if (error != 0) {
+        free(group);
+        return -error;
+    }
+    group->connection = connection;
+    group->busy_timeout_ms = busy_timeout_ms;
+    group->restart_at = RESTART_FRAMES;
+    group->last = &group->first;
+    /* Not a failure: it gives the hook that was there before, and there was none. */
+    void *former = sqlite3_wal_hook(connection->database, move_log, group);
+    assert(former == NULL);
+    *out = group;
+    return 0;
+}
+
+void
+write_group_close(struct write_group **group)
+{
+    struct write_group *closed = *group;
+    *group = NULL;
+    if (closed == NULL)
+        return;
+    assert(closed->first == NULL && !closed->has_leader);
+    mutex_destroy(&closed->mutex);
+    free(closed);
+}
+
+/* ---- transactions ------------------------------------------------------------------------- */
+
+static int
+execute(struct connection *connection, enum statement which, const char *sql)
+{
+    sqlite3_stmt *statement;
+    int error = statement_get(connection, which, sql, &statement);
+    return error != 0 ? error : statement_run(connection, statement);
+}
+
+static int
+rollback(struct connection *connection)
+{
+    /* SQLite has rolled back by itself after the worst failures; then there is nothing to do. */
+    if (sqlite3_get_autocommit(connection->database))
+        return 0;
+    return execute(connection, STATEMENT_ROLLBACK, "ROLLBACK");
+}
+
+static int
+begin(struct connection *connection, int64_t deadline)
+{
+    /* Ends what a failed rollback left open, or no transaction would ever begin again. */
+    int error = rollback(connection);
+    if (error != 0)
+        return error;
+    connection->deadline = deadline;
+    return execute(connection, STATEMENT_BEGIN, "BEGIN IMMEDIATE");
+}
+
+/* Runs the requests in the transaction that has begun, and commits it. */
+static int
+commit_requests(struct write_group *group, struct request *first)
+{
+    struct connection *connection = group->connection;
+    uint64_t count = 0;
+    int error = 0;
+    for (struct request *request = first; request != NULL && error == 0; request = request->next) {
+        error = request->function(connection, request->argument);
+        count++;
+    }
+    if (error == 0)
+        error = execute(connection, STATEMENT_COMMIT, "COMMIT");
+    if (error == 0) {
+        atomic_fetch_add(&group->commits, 1);
+        atomic_fetch_add(&group->writes, count);
+        return 0;
+    }
+    atomic_fetch_add(&group->failures, 1);
+    /* If this fails as well, the storage is what failed, and the next begin tries it once more. */
+    int undone = rollback(connection);
+    return undone != 0 ? undone : error;
+}
+
+/* Gives each request a transaction of its own, so that the failure of one is not the others'. */
+static void
+commit_separately(struct write_group *group, struct request *first)
+{
+    for (struct request *request = first; request != NULL;) {
+        struct request *next = request->next;
+        request->next = NULL;
+        request->result = begin(group->connection, request->deadline);
+        if (request->result == 0)
+            request->result = commit_requests(group, request);
+        request->next = next;
+        request = next;
+    }
+}
+
+/* ---- the queue ---------------------------------------------------------------------------- */
+
+/* Takes all that wait or, of those, only the ones whose deadline has passed by `now`. */
+static struct request *
+take(struct write_group *group, bool all, int64_t now)
+{
+    struct request *taken = group->first;
+    struct request **end = &group->first;
+    /* The leader, which is the first, is taken in any case. */
+    do {
+        end = &(*end)->next;
+        group->waiting--;
+    } while (*end != NULL && (all || (*end)->deadline <= now));
+    group->first = *end;
+    if (group->first == NULL)
+        group->last = &group->first;
+    *end = NULL;
+    return taken;
+}
+
+/* Wakes the caller of each request that was taken, and names the next leader. */
+static void
+finish(struct write_group *group, struct request *taken, const struct request *leader)
+{
+    while (taken != NULL) {
+        /* A caller may be gone as soon as it is done and the mutex free: so look ahead first. */
+        struct request *next = taken->next;
+        taken->state = REQUEST_DONE;
+        if (taken != leader)
+            condition_signal(&taken->changed);
+        taken = next;
+    }
+    group->has_leader = group->first != NULL;
+    if (group->has_leader) {
+        group->first->state = REQUEST_LEADS;
+        condition_signal(&group->first->changed);
+    }
+}
+
+/* Leads one transaction. The mutex is held on entry and on return, and free in between. */
+static void
+lead(struct write_group *group, struct request *leader)
+{
+    assert(group->first == leader);
+    mutex_unlock(&group->mutex);
+    int error = begin(group->connection, leader->deadline);
+    mutex_lock(&group->mutex);
+    /* Who came while another process held the lock has not waited as long as it may. */
+    struct request *taken = take(group, error != -EBUSY, monotonic_ms());
+    mutex_unlock(&group->mutex);
+
+    if (error == 0) {
+        error = commit_requests(group, taken);
+        if (error != 0 && taken->next != NULL)
+            commit_separately(group, taken);
+        else
+            for (struct request *request = taken; request != NULL; request = request->next)
+                request->result = error;
+    } else {
+        for (struct request *request = taken; request != NULL; request = request->next)
+            request->result = error;
+    }
+    mutex_lock(&group->mutex);
+    finish(group, taken, leader);
+}
+
+int
+write_group_run(struct write_group *group, write_function function, void *argument)
+{
+    struct request request = {.function = function, .argument = argument};
+    int error = pthread_cond_init(&request.changed, NULL);
+    if (error != 0)
+        return -error;
+
+    mutex_lock(&group->mutex);
+    /* Under the mutex, so that the queue is in the order of the deadlines too. */
+    request.deadline = monotonic_ms() + group->busy_timeout_ms;
+    *group->last = &request;
+    group->last = &request.next;
+    group->waiting++;
+    if (!group->has_leader) {
+        group->has_leader = true;
+        request.state = REQUEST_LEADS;
+    }
+    while (request.state == REQUEST_WAITING)
+        condition_wait(&request.changed, &group->mutex);
+    if (request.state == REQUEST_LEADS)
+        lead(group, &request);
+    mutex_unlock(&group->mutex);
+
+    condition_destroy(&request.changed);
+    return request.result;
+}
+
+size_t
+write_group_waiting(struct write_group *group)
+{
+    mutex_lock(&group->mutex);
+    size_t waiting = group->waiting;
+    mutex_unlock(&group->mutex);
+    return waiting;
+}
+
+void
+write_group_count(struct write_group *group, struct write_group_counters *out)
+{
+    out->commits = atomic_load(&group->commits);
+    out->writes = atomic_load(&group->writes);
+    out->failures = atomic_load(&group->failures);
+}
