@@ -19,7 +19,7 @@ LDFLAGS  += -pthread -Wl,-z,relro,-z,now $(SANITIZE)
 PUBSUB := inbox local message pubsub queue
 REPO   := schema sqlite sqlite_append sqlite_lease sqlite_room sqlite_user write_group
 ROOMS  := auditor event identifier lobby lock log mailbox member registry room roster subscriber utf8
-SERVER := assets client command counters handover http json_guard loop options outbox server websocket
+SERVER := assets client command counters handover http json_guard loop options outbox server websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)

@@ -45,15 +45,18 @@ struct websocket_event {
     const char *reason; /* of an error: a constant text for a person */
 };
 
-/* A decoder; zeroed by websocket_decoder_init, members private to websocket.c. */
+/*
+ * A decoder; zeroed by websocket_decoder_init, members private to websocket.c. There is one for
+ * each client, so it is kept small.
+ */
 struct websocket_decoder {
-    char *fragments;        /* payload of a fragmented message so far, or NULL */
-    uint32_t fragments_length;
-    uint32_t message_max;   /* longest message, all fragments together */
-    uint32_t utf8_state;    /* of the fragmented message, across its fragments */
-    uint32_t checked;       /* payload bytes of the incomplete frame whose UTF-8 was checked */
-    bool fragmented;        /* a fragmented message is in progress */
-    bool ended;             /* a close or an error was handed out */
+    char *fragments;           /* payload of the fragmented message so far, or NULL */
+    uint32_t fragments_length; /* in bytes */
+    uint32_t message_max;      /* longest message, all fragments together */
+    uint32_t utf8_state;       /* after the fragments and what was checked of the next frame */
+    uint32_t checked;          /* payload bytes of the incomplete frame whose UTF-8 was checked */
+    bool fragmented;           /* a fragmented message is in progress */
+    bool ended;                /* a close or an error was handed out */
 };
 
 /* Starts a decoder for messages of at most `message_max` bytes. */
