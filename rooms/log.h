@@ -1,6 +1,7 @@
 /*
  * The log: one line an event, to stderr, one write(2) a line: "TIME LEVEL event key=value …".
- * Any thread; blocks only as stderr does. Values that come from outside are for log_quote.
+ * Control characters are replaced, so that no value can forge a line.
+ * Any thread; blocks only as stderr does.
  */
 #ifndef ROOMS_LOG_H
 #define ROOMS_LOG_H

@@ -1,0 +1,163 @@
+#include "rooms/auditor.h"
+
+#include "pubsub/message.h"
+#include "pubsub/pubsub.h"
+#include "repo/repo.h"
+#include "rooms/lobby.h"
+#include "rooms/log.h"
+#include "rooms/registry.h"
+#include "rooms/room.h"
+#include "rooms/rooms.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define AUDIT_MS     1000 /* from one audit to the next */
+#define LEASE_AUDITS 2    /* audits from one renewal of the lease to the next */
+#define LEASE_MS     6000 /* how long a lease that is not renewed lasts */
+
+struct auditor {
+    struct rooms *rooms;  /* [I] */
+    pthread_t thread;     /* [I] */
+    bool started;         /* [T] of the main thread */
+    atomic_bool stopping; /* [a] */
+    unsigned audits;      /* [T] of the auditor */
+};
+
+/* Has every room read what is stored and was not delivered. */
+static int
+audit_rooms(struct auditor *auditor)
+{
+    size_t count;
+    int error = 0;
+    struct room **rooms = registry_rooms(auditor->rooms->registry, &count);
+    int64_t *numbers = malloc((count + 1) * sizeof(int64_t));
+    uint64_t *seqs = malloc((count + 1) * sizeof(uint64_t));
+    size_t opened = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct room *room = rooms[i];
+        if (numbers != NULL && atomic_load_explicit(&room->opened, memory_order_acquire)) {
+            rooms[i] = rooms[opened];
+            rooms[opened] = room;
+            numbers[opened++] = room->stored.number;
+        }
+    }
+    if (opened > 0)
+        error = numbers != NULL && seqs != NULL
+                    ? repo_last_seqs(auditor->rooms->repo, numbers, seqs, opened)
+                    : -ENOMEM;
+    for (size_t i = 0; i < opened && error == 0; i++) {
+        if (seqs[i] > atomic_load(&rooms[i]->delivered))
+            subscriber_nudge(rooms[i], seqs[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        room_rele(rooms[i]);
+    free(numbers);
+    free(seqs);
+    free(rooms);
+    return error;
+}
+
+/* The lobby's own comparison finds that they are gone, and tells everybody. */
+static int
+log_expired(void *argument, const struct repo_user *user)
+{
+    (void)argument;
+    log_info("user-expired id=%s instance=%s", user->id, user->instance);
+    return 0;
+}
+
+static int
+renew_lease(struct auditor *auditor)
+{
+    struct rooms *rooms = auditor->rooms;
+    int64_t now = clock_realtime_ms();
+    bool was_held;
+
+    int error = repo_lease_renew(rooms->repo, rooms->instance, now + LEASE_MS, &was_held);
+    if (error == 0 && !was_held && auditor->started)
+        log_warnx("lease-lost instance=%s", rooms->instance);
+    if (error == 0)
+        error = repo_leases_expire(rooms->repo, now, log_expired, NULL);
+    return error;
+}
+
+static void
+report(int error, const char *what)
+{
+    if (error != 0)
+        log_warn(-error, "audit-failed what=%s", what);
+}
+
+static void
+audit(struct auditor *auditor)
+{
+    lock_assert_none();
+    report(audit_rooms(auditor), "rooms");
+    if (auditor->audits++ % LEASE_AUDITS == 0)
+        report(renew_lease(auditor), "lease");
+    report(lobby_reconcile(auditor->rooms->lobby), "presence");
+}
+
+static void *
+auditor_main(void *argument)
+{
+    struct auditor *auditor = argument;
+    int64_t next = clock_monotonic_ms() + AUDIT_MS;
+
+    while (!atomic_load(&auditor->stopping)) {
+        registry_reap(auditor->rooms->registry, next);
+        int64_t now = clock_monotonic_ms();
+        if (now < next)
+            continue;
+        audit(auditor);
+        next = now + AUDIT_MS;
+    }
+    return NULL;
+}
+
+int
+auditor_open(struct rooms *rooms, struct auditor **out)
+{
+    struct auditor *auditor = calloc(1, sizeof(*auditor));
+    if (auditor == NULL)
+        return -ENOMEM;
+    auditor->rooms = rooms;
+    int error = renew_lease(auditor);
+    if (error != 0) {
+        free(auditor);
+        return error;
+    }
+    *out = auditor;
+    return 0;
+}
+
+int
+auditor_start(struct auditor *auditor)
+{
+    auditor->started = true;
+    int error = -pthread_create(&auditor->thread, NULL, auditor_main, auditor);
+    auditor->started = error == 0;
+    return error;
+}
+
+void
+auditor_close(struct auditor **pointer)
+{
+    struct auditor *auditor = *pointer;
+    struct rooms *rooms = auditor->rooms;
+
+    *pointer = NULL;
+    atomic_store(&auditor->stopping, true);
+    if (auditor->started) {
+        registry_wake(rooms->registry);
+        int error = pthread_join(auditor->thread, NULL);
+        assert(error == 0);
+    }
+    int error = repo_lease_release(rooms->repo, rooms->instance);
+    if (error != 0)
+        log_warn(-error, "lease-not-released instance=%s", rooms->instance);
+    free(auditor);
+}

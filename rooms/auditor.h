@@ -1,0 +1,25 @@
+/*
+ * The auditor: one thread that repairs what the bus may have lost. Once a second it compares, in
+ * one query, each running room's last seq with what was delivered and has the subscriber read what
+ * is missing; every other second it renews this instance's lease, ends those that ran out, and has
+ * the lobby compare who is online. In between it joins the threads of rooms that have ended.
+ */
+#ifndef ROOMS_AUDITOR_H
+#define ROOMS_AUDITOR_H
+
+struct auditor;
+struct rooms;
+
+/*
+ * Takes this instance's lease, ends those that ran out, and starts the thread. Blocks. Returns 0 or
+ * a negative errno. Before the lobby is opened.
+ */
+int auditor_open(struct rooms *rooms, struct auditor **out);
+
+/* Starts the thread, once the lobby is open. Returns 0 or a negative errno. */
+int auditor_start(struct auditor *auditor);
+
+/* Ends the thread, gives the lease back with this instance's users, and clears the pointer. */
+void auditor_close(struct auditor **auditor);
+
+#endif

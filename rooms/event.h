@@ -1,0 +1,84 @@
+/*
+ * The documents of the wire (PROTOCOL.md) that rooms and the lobby send, and the events of the
+ * lobby's channel. Any thread; nothing here blocks.
+ *
+ * Each event_… returns a message with one reference that the caller owns, or NULL when memory is
+ * out.
+ */
+#ifndef ROOMS_EVENT_H
+#define ROOMS_EVENT_H
+
+#include "repo/repo.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct message;
+
+/* What `welcome` says of the server. */
+struct event_welcome {
+    const char *user_id;
+    const char *user_name;
+    const char *version;
+    const char *instance;
+    unsigned message_bytes;
+    unsigned frame_bytes;
+    unsigned rooms;
+    unsigned under_way;
+    unsigned messages_per_second; /* 0: no limit */
+};
+
+/* A refusal. The pointers after `retry` may be NULL. */
+struct event_error {
+    const char *code;
+    const char *message; /* for a person */
+    bool retry;          /* whether the same may succeed later */
+    const char *refused; /* the action */
+    const char *client_id;
+    const char *room_id;
+};
+
+struct message *event_welcome(const struct event_welcome *welcome);
+
+struct message *event_error(const struct event_error *error);
+
+/* `other_id` and `other_name`: of a private room's other user, else NULL. */
+struct message *event_room_joined(const struct repo_room *room, const char *other_id,
+                                  const char *other_name, uint64_t last_seq);
+
+/* A stored message. */
+struct message *event_chat(const struct repo_room *room, const struct repo_message *chat);
+
+/* A notice: `text` is for people, and not stored. */
+struct message *event_notice(const struct repo_room *room, const char *text);
+
+struct message *event_ack(const char *room_id, const char *client_id, uint64_t seq, int64_t ts);
+
+/* user-join or user-left. */
+struct message *event_presence(bool online, const char *user_id, const char *user_name);
+
+/* Tells, on the lobby's channel, the user `to_id` that `from` opened their private room. */
+struct message *event_invitation(const char *to_id, const char *from_id, const char *from_name);
+
+/* What arrives on the lobby's channel. */
+enum event_kind { EVENT_USER_JOIN, EVENT_USER_LEFT, EVENT_INVITATION };
+
+struct event_general {
+    enum event_kind kind;
+    char user_id[REPO_ID_SIZE];
+    char user_name[REPO_USER_NAME_SIZE];
+    char to_id[REPO_ID_SIZE]; /* of an invitation */
+};
+
+/*
+ * Reads an event of the lobby's channel, which may come from anybody. Returns 0, or -EINVAL when it
+ * is not valid.
+ */
+int event_general_parse(const char *text, size_t length, struct event_general *out);
+
+/* The refusal that a negative errno from storing or joining stands for: code, message and retry. */
+void event_error_for(int error, struct event_error *out);
+
+#endif

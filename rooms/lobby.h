@@ -1,0 +1,53 @@
+/*
+ * The lobby: who is online, on every instance. Its thread stores arrivals and departures and
+ * publishes them on the `general` channel; its subscriber tells everybody, in small batches, since
+ * each change goes to everybody, and gives who is new the whole list.
+ */
+#ifndef ROOMS_LOBBY_H
+#define ROOMS_LOBBY_H
+
+#include "repo/repo.h"
+
+#include <stddef.h>
+
+struct lobby;
+struct member;
+struct rooms;
+
+/* Opens the lobby and starts its threads. Blocks. Returns 0 or a negative errno. */
+int lobby_open(struct rooms *rooms, struct lobby **out);
+
+/* Handles what was sent to it, ends its threads and frees it; clears the pointer. Blocks. */
+void lobby_close(struct lobby **lobby);
+
+/*
+ * The member is online from now on: it is announced, gets the list, and is held until it departs.
+ * Once a member; any thread; never blocks.
+ */
+void lobby_arrive(struct lobby *lobby, struct member *member);
+
+/* The member, which has arrived, is gone. Once a member; any thread; never blocks. */
+void lobby_depart(struct lobby *lobby, struct member *member);
+
+/*
+ * Brings the user `to_id` into the private room with `from`, wherever it is connected. Any thread;
+ * never blocks.
+ */
+void lobby_invite(struct lobby *lobby, const struct member *from, const char *to_id);
+
+/* The name of a user who is online, or -ENOENT. Any thread; waits for a round of announcements. */
+int lobby_find_name(struct lobby *lobby, const char *id, char name[REPO_USER_NAME_SIZE]);
+
+/*
+ * Repairs the list from the repository, and the repository's rows of this instance from who is
+ * here. The auditor only; blocks. Returns 0 or a negative errno of the repository.
+ */
+int lobby_reconcile(struct lobby *lobby);
+
+/* How many users are online, everywhere. Any thread. */
+size_t lobby_online(struct lobby *lobby);
+
+/* How many arrivals and departures wait to be handled. Any thread. */
+size_t lobby_backlog(struct lobby *lobby);
+
+#endif

@@ -1,0 +1,243 @@
+/*
+ * The lobby's subscriber: applies what arrives on the general channel, and tells everybody here, a
+ * round at a time. In a round, first who has the list is told of the changes, then who waits is
+ * given the list, which has them already: nobody misses a change, nobody hears of one twice.
+ */
+#include "rooms/lobby_internal.h"
+
+#include "pubsub/message.h"
+#include "pubsub/pubsub.h"
+#include "rooms/event.h"
+#include "rooms/log.h"
+#include "rooms/rooms.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_MAX          256
+#define ROUND_MS           100   /* from one round to the next, at least */
+#define ROUND_FRAME_BYTES  32768 /* about where a round's frame ends and the next one begins */
+#define ROUND_MESSAGES_MAX 64    /* frames that are sent in one go */
+
+static void
+announce(struct lobby *lobby, bool online, struct roster_user *user)
+{
+    if (lobby->announcement_count == lobby->announcement_capacity) {
+        size_t capacity = lobby->announcement_capacity > 0 ? lobby->announcement_capacity * 2 : 16;
+        struct announcement *more =
+            realloc(lobby->announcements, capacity * sizeof(struct announcement));
+        if (more == NULL) {
+            log_warnx("announcement-lost user=%s", user->id);
+            return;
+        }
+        lobby->announcements = more;
+        lobby->announcement_capacity = capacity;
+    }
+    struct announcement *announcement = &lobby->announcements[lobby->announcement_count++];
+    announcement->online = online;
+    announcement->cancelled = false;
+    snprintf(announcement->id, sizeof(announcement->id), "%s", user->id);
+    snprintf(announcement->name, sizeof(announcement->name), "%s", user->name);
+    user->announcement = online ? (unsigned)lobby->announcement_count : 0;
+}
+
+void
+lobby_apply_join(struct lobby *lobby, const char *id, const char *name)
+{
+    lock_assert_held(&lobby->lock);
+    struct roster_user *user = roster_find(&lobby->roster, id);
+    if (user == NULL)
+        user = roster_add(&lobby->roster, id, name);
+    if (user != NULL && user->segment == NULL && roster_set_online(&lobby->roster, user) == 0)
+        announce(lobby, true, user);
+}
+
+void
+lobby_apply_left(struct lobby *lobby, const char *id)
+{
+    lock_assert_held(&lobby->lock);
+    struct roster_user *user = roster_find(&lobby->roster, id);
+    /* Whether somebody who is here has left is for this instance alone to say. */
+    if (user == NULL || user->segment == NULL || user->local != NULL)
+        return;
+    if (user->announcement != 0)
+        lobby->announcements[user->announcement - 1].cancelled = true;
+    else
+        announce(lobby, false, user);
+    roster_remove(&lobby->roster, user);
+}
+
+/* Whom an invitation is for, held, when that is somebody here; the lobby's lock is held. */
+static struct member *
+invited(struct lobby *lobby, const struct event_general *event)
+{
+    const struct roster_user *to = roster_find(&lobby->roster, event->to_id);
+    const struct roster_user *from = roster_find(&lobby->roster, event->user_id);
+
+    if (to == NULL || to->local == NULL || from == NULL || to == from)
+        return NULL;
+    to->local->operations->hold(to->local);
+    return to->local;
+}
+
+static void
+apply(struct lobby *lobby, struct message *message)
+{
+    struct event_general event;
+    struct member *member = NULL;
+    size_t length;
+    const char *text = message_text(message, &length);
+
+    if (event_general_parse(text, length, &event) != 0) {
+        atomic_fetch_add(&lobby->rooms->counters.invalid_payloads, 1);
+        log_warnx("invalid-payload channel=general bytes=%zu", length);
+        return;
+    }
+    lock_take(&lobby->lock);
+    switch (event.kind) {
+    case EVENT_USER_JOIN:
+        lobby_apply_join(lobby, event.user_id, event.user_name);
+        break;
+    case EVENT_USER_LEFT:
+        lobby_apply_left(lobby, event.user_id);
+        break;
+    case EVENT_INVITATION:
+        member = invited(lobby, &event);
+        break;
+    }
+    lock_drop(&lobby->lock);
+    if (member != NULL) {
+        int error = member_accept_private(member, lobby->rooms, event.user_id);
+        if (error != 0)
+            log_warn(-error, "invitation-not-accepted user=%s", event.to_id);
+        member->operations->release(member);
+    }
+}
+
+/*
+ * Encodes announcements from *at on, several documents a frame, into `messages`, and moves *at
+ * behind them; the lobby's lock is held.
+ */
+static size_t
+encode(struct lobby *lobby, size_t *at, struct message **messages)
+{
+    size_t count = 0;
+
+    while (*at < lobby->announcement_count && count < ROUND_MESSAGES_MAX) {
+        char *text = NULL;
+        size_t length = 0;
+        size_t used = 0;
+        FILE *stream = open_memstream(&text, &length);
+        if (stream == NULL)
+            break;
+        for (; *at < lobby->announcement_count && used < ROUND_FRAME_BYTES; (*at)++) {
+            const struct announcement *one = &lobby->announcements[*at];
+            struct message *event =
+                one->cancelled ? NULL : event_presence(one->online, one->id, one->name);
+            if (event == NULL)
+                continue;
+            size_t event_length;
+            const char *event_text = message_text(event, &event_length);
+            fprintf(stream, "%s%.*s", used > 0 ? "\n" : "", (int)event_length, event_text);
+            used += event_length + 1;
+            message_rele(event);
+        }
+        bool is_complete = fclose(stream) == 0;
+        if (is_complete && length > 0)
+            messages[count] = message_new(text, length, 0);
+        if (is_complete && length > 0 && messages[count] != NULL)
+            count++;
+        free(text);
+    }
+    return count;
+}
+
+/* Tells who has the list of the changes; the lobby's lock is held. */
+static void
+tell_changes(struct lobby *lobby)
+{
+    struct message *messages[ROUND_MESSAGES_MAX];
+    size_t at = 0;
+
+    while (at < lobby->announcement_count) {
+        size_t before = at;
+        size_t count = encode(lobby, &at, messages);
+        if (at == before)
+            break; /* out of memory */
+        for (struct member *member = lobby->present; member != NULL && count > 0;
+             member = member->lobby_next)
+            member->operations->deliver(member, messages, count);
+        for (size_t i = 0; i < count; i++)
+            message_rele(messages[i]);
+    }
+    for (size_t i = 0; i < lobby->announcement_count; i++) {
+        struct roster_user *user = roster_find(&lobby->roster, lobby->announcements[i].id);
+        if (user != NULL)
+            user->announcement = 0;
+    }
+    lobby->announcement_count = 0;
+}
+
+/* Gives who waits the list; the lobby's lock is held. */
+static void
+give_list(struct lobby *lobby)
+{
+    if (lobby->waiting == NULL || roster_encode(&lobby->roster) != 0)
+        return;
+    while (lobby->waiting != NULL) {
+        struct member *member = lobby->waiting;
+        lobby->waiting = member->lobby_next;
+        if (lobby->waiting != NULL)
+            lobby->waiting->lobby_previous = NULL;
+        member->lobby_next = lobby->present;
+        if (lobby->present != NULL)
+            lobby->present->lobby_previous = member;
+        lobby->present = member;
+        member->presence = MEMBER_PRESENT;
+        member->operations->deliver_list(member, lobby->roster.list, lobby->roster.list_count);
+    }
+}
+
+/* Whether there is something to tell. */
+static bool
+has_news(struct lobby *lobby)
+{
+    lock_take(&lobby->lock);
+    bool has = lobby->announcement_count > 0 || lobby->waiting != NULL;
+    lock_drop(&lobby->lock);
+    return has;
+}
+
+void *
+lobby_subscriber_main(void *argument)
+{
+    struct lobby *lobby = argument;
+    struct message *received[BATCH_MAX];
+    int64_t next_round = 0;
+
+    for (;;) {
+        int64_t now = clock_monotonic_ms();
+        int timeout = -1;
+        if (has_news(lobby))
+            timeout = next_round > now ? (int)(next_round - now) : 0;
+        int count = channel_receive(lobby->channel, received, BATCH_MAX, timeout);
+        if (count < 0)
+            return NULL;
+        for (int i = 0; i < count; i++) {
+            apply(lobby, received[i]);
+            message_rele(received[i]);
+        }
+        now = clock_monotonic_ms();
+        /* What has arrived goes into this round, so that a crowd costs few of them. */
+        if (now < next_round || count == BATCH_MAX || !has_news(lobby))
+            continue;
+        lock_take(&lobby->lock);
+        tell_changes(lobby);
+        give_list(lobby);
+        lock_drop(&lobby->lock);
+        int64_t end = clock_monotonic_ms();
+        /* A round that takes long, to very many, is followed by as long a pause. */
+        next_round = now + ROUND_MS > end + (end - now) ? now + ROUND_MS : end + (end - now);
+    }
+}

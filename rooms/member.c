@@ -1,0 +1,271 @@
+#include "rooms/member.h"
+
+#include "repo/repo.h"
+#include "rooms/registry.h"
+#include "rooms/room.h"
+#include "rooms/rooms.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+member_init(struct member *member, const struct member_operations *operations, const char *id,
+            const char *name)
+{
+    memset(member, 0, sizeof(*member));
+    member->operations = operations;
+    member->name = name;
+    memcpy(member->id, id, sizeof(member->id));
+    lock_init(&member->lock, LOCK_MEMBER);
+}
+
+void
+member_destroy(struct member *member)
+{
+    assert(member->memberships == NULL);
+    lock_destroy(&member->lock);
+}
+
+static void
+link_first(struct member *member, struct membership *membership)
+{
+    membership->previous = NULL;
+    membership->next = member->memberships;
+    if (membership->next != NULL)
+        membership->next->previous = membership;
+    member->memberships = membership;
+    membership->linked = true;
+    member->room_count++;
+}
+
+static void
+unlink_from(struct member *member, struct membership *membership)
+{
+    if (membership->previous != NULL)
+        membership->previous->next = membership->next;
+    else
+        member->memberships = membership->next;
+    if (membership->next != NULL)
+        membership->next->previous = membership->previous;
+    membership->linked = false;
+    member->room_count--;
+}
+
+/* Finds by room; the member's lock is held. */
+static struct membership *
+find_by_room(const struct member *member, const struct room *room)
+{
+    struct membership *membership = member->memberships;
+    while (membership != NULL && membership->room != room)
+        membership = membership->next;
+    return membership;
+}
+
+/* Finds by the room's id and moves it to the front; the member's lock is held. */
+static struct membership *
+find_by_id(struct member *member, const char *room_id)
+{
+    for (struct membership *at = member->memberships; at != NULL; at = at->next) {
+        if (!atomic_load_explicit(&at->room->opened, memory_order_acquire) ||
+            strcmp(at->room->stored.id, room_id) != 0)
+            continue;
+        if (at != member->memberships) {
+            unlink_from(member, at);
+            link_first(member, at);
+        }
+        return at;
+    }
+    return NULL;
+}
+
+static struct membership *
+membership_new(struct member *member, struct room *room, bool invited)
+{
+    struct membership *membership = calloc(1, sizeof(*membership));
+    if (membership == NULL)
+        return NULL;
+    membership->join.request = ROOM_JOIN;
+    membership->join.membership = membership;
+    membership->leave.request = ROOM_LEAVE;
+    membership->leave.membership = membership;
+    membership->index = SIZE_MAX;
+    membership->invited = invited;
+    membership->member = member;
+    membership->room = room;
+    member->operations->hold(member);
+    room_hold(room);
+    return membership;
+}
+
+void
+membership_free(struct membership *membership)
+{
+    room_rele(membership->room);
+    membership->member->operations->release(membership->member);
+    free(membership);
+}
+
+/* Asks for an answer where the member is in the room already; the member's lock is held. */
+static int
+put_again(struct membership *membership)
+{
+    struct room_mail *mail = calloc(1, sizeof(*mail));
+    if (mail == NULL)
+        return -ENOMEM;
+    mail->request = ROOM_JOIN_AGAIN;
+    mail->membership = membership;
+    int error = mailbox_put(&membership->room->mailbox, &mail->mail);
+    if (error != 0)
+        free(mail);
+    return error;
+}
+
+/*
+ * Puts the request to join into the room's mailbox. -ESHUTDOWN: the room retired meanwhile. The
+ * member's lock is held over the put, so that its list and the mailbox tell the same order.
+ */
+static int
+put_join(struct member *member, struct room *room, bool invited, unsigned maximum)
+{
+    struct membership *made = membership_new(member, room, invited);
+    if (made == NULL)
+        return -ENOMEM;
+
+    int error = 0;
+    lock_take(&member->lock);
+    struct membership *there = find_by_room(member, room);
+    if (member->gone) {
+        error = -ECANCELED;
+    } else if (there != NULL) {
+        error = invited ? 0 : put_again(there);
+    } else if (member->room_count >= maximum) {
+        error = -EMFILE;
+    } else {
+        error = mailbox_put(&room->mailbox, &made->join.mail);
+        if (error == 0) {
+            link_first(member, made);
+            made = NULL;
+        }
+    }
+    lock_drop(&member->lock);
+    if (made != NULL)
+        membership_free(made);
+    return error;
+}
+
+static int
+join_key(struct member *member, struct rooms *rooms, const char *key, const struct member *opener,
+         bool invited)
+{
+    for (;;) {
+        struct room *room;
+        int error = registry_run(rooms->registry, key, opener, &room);
+        if (error != 0)
+            return error;
+        error = put_join(member, room, invited, rooms->max_rooms_per_member);
+        room_rele(room);
+        /* It retired in between, so the registry starts another one. */
+        if (error != -ESHUTDOWN)
+            return error;
+    }
+}
+
+int
+member_join(struct member *member, struct rooms *rooms, const char *name, size_t length)
+{
+    char key[1 + REPO_ROOM_NAME_SIZE];
+
+    assert(length < REPO_ROOM_NAME_SIZE);
+    key[0] = 'r';
+    memcpy(key + 1, name, length);
+    key[1 + length] = '\0';
+    return join_key(member, rooms, key, NULL, false);
+}
+
+static int
+join_pair(struct member *member, struct rooms *rooms, const char *other_id, bool invited)
+{
+    char key[3 + 2 * REPO_ID_SIZE];
+    bool is_lower = strcmp(member->id, other_id) < 0;
+
+    snprintf(key, sizeof(key), "p%s:%s", is_lower ? member->id : other_id,
+             is_lower ? other_id : member->id);
+    return join_key(member, rooms, key, member, invited);
+}
+
+int
+member_join_private(struct member *member, struct rooms *rooms, const char *other_id)
+{
+    return join_pair(member, rooms, other_id, false);
+}
+
+int
+member_accept_private(struct member *member, struct rooms *rooms, const char *other_id)
+{
+    return join_pair(member, rooms, other_id, true);
+}
+
+void
+member_put_leave(struct member *member, struct membership *membership)
+{
+    unlink_from(member, membership);
+    if (mailbox_put(&membership->room->mailbox, &membership->leave.mail) != 0)
+        membership->abandoned = true;
+}
+
+int
+member_leave(struct member *member, const char *room_id)
+{
+    int error = -ENOENT;
+
+    lock_take(&member->lock);
+    struct membership *membership = find_by_id(member, room_id);
+    if (membership != NULL) {
+        member_put_leave(member, membership);
+        error = 0;
+    }
+    lock_drop(&member->lock);
+    return error;
+}
+
+void
+member_leave_all(struct member *member)
+{
+    lock_take(&member->lock);
+    member->gone = true;
+    while (member->memberships != NULL)
+        member_put_leave(member, member->memberships);
+    lock_drop(&member->lock);
+}
+
+int
+member_post(struct member *member, const char *room_id, const char *text, size_t length,
+            const char *client_id)
+{
+    size_t id_size = client_id != NULL ? strlen(client_id) + 1 : 0;
+    struct room_post *post = malloc(sizeof(*post) + length + 1 + id_size);
+    if (post == NULL)
+        return -ENOMEM;
+    post->head.request = ROOM_POST;
+    post->text_length = length;
+    post->has_client_id = client_id != NULL;
+    memcpy(post->data, text, length);
+    post->data[length] = '\0';
+    if (client_id != NULL)
+        memcpy(post->data + length + 1, client_id, id_size);
+
+    int error = -ENOENT;
+    lock_take(&member->lock);
+    struct membership *membership = find_by_id(member, room_id);
+    if (membership != NULL) {
+        post->head.membership = membership;
+        error = mailbox_put(&membership->room->mailbox, &post->head.mail);
+    }
+    lock_drop(&member->lock);
+    if (error != 0)
+        free(post);
+    return error;
+}

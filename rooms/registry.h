@@ -1,0 +1,67 @@
+/*
+ * The registry: which rooms run, by key (room.h). A room is in it from the first request on until
+ * it retires; a lookup returns a held room.
+ */
+#ifndef ROOMS_REGISTRY_H
+#define ROOMS_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct member;
+struct registry;
+struct room;
+struct rooms;
+
+/* Opens an empty registry. Errors: -ENOMEM. */
+int registry_open(struct rooms *rooms, struct registry **out);
+
+/* Ends the registry, in which no room is left (registry_wait_empty), and clears the pointer. */
+void registry_close(struct registry **registry);
+
+/*
+ * Finds the running room, or starts it. `opener` is who asks, if it is for a private room. Any
+ * thread; does not wait for the room to open. Returns 0 and the room in *out, held for the caller,
+ * or -ESHUTDOWN, -ENFILE, -EAGAIN, -ENOMEM as in member.h.
+ */
+int registry_run(struct registry *registry, const char *key, const struct member *opener,
+                 struct room **out);
+
+/*
+ * Takes the room out and closes its mailbox, if that is empty. Returns whether it was. From then on
+ * a request for the same key starts another one. Only the room's thread.
+ */
+bool registry_retire(struct registry *registry, struct room *room);
+
+/* Takes the room out and closes its mailbox, whatever is in it. Only the room's thread. */
+void registry_fail(struct registry *registry, struct room *room);
+
+/* Hands the room over to be reaped, as the last thing that its thread does. */
+void registry_bury(struct registry *registry, struct room *room);
+
+/*
+ * Waits until there is a room to reap, registry_wake is called, or `deadline` (clock_monotonic_ms)
+ * passes, and joins the threads of those that are there. Only the auditor.
+ */
+void registry_reap(struct registry *registry, int64_t deadline);
+
+/* Ends the wait of registry_reap. Any thread. */
+void registry_wake(struct registry *registry);
+
+/*
+ * Returns the running rooms in a new array, each held, that the caller frees; NULL and 0 when there
+ * are none, or memory is out. Any thread.
+ */
+struct room **registry_rooms(struct registry *registry, size_t *count);
+
+/* How many rooms run. Any thread. */
+size_t registry_count(struct registry *registry);
+
+/* Starts no room any more and tells each to stop once nobody is in it. Any thread. */
+void registry_drain(struct registry *registry);
+
+/* Waits until no room is left. Blocks; the auditor must be running to reap them. */
+void registry_wait_empty(struct registry *registry);
+
+#endif

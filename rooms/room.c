@@ -1,0 +1,266 @@
+#include "rooms/room.h"
+
+#include "pubsub/pubsub.h"
+#include "rooms/event.h"
+#include "rooms/lobby.h"
+#include "rooms/log.h"
+#include "rooms/registry.h"
+#include "rooms/rooms.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_MAX     256  /* posts that are stored in one go */
+#define FIRST_MAIL_MS 1000 /* how long a room that nobody has joined yet waits for that */
+
+struct room *
+room_new(struct rooms *rooms, const char *key)
+{
+    size_t key_size = strlen(key) + 1;
+    struct room *room = calloc(1, sizeof(*room) + key_size);
+    if (room == NULL)
+        return NULL;
+    atomic_init(&room->references, 1);
+    room->rooms = rooms;
+    memcpy(room->key, key, key_size);
+    mailbox_init(&room->mailbox);
+    lock_init(&room->lock, LOCK_ROOM);
+    return room;
+}
+
+void
+room_hold(struct room *room)
+{
+    atomic_fetch_add_explicit(&room->references, 1, memory_order_relaxed);
+}
+
+void
+room_rele(struct room *room)
+{
+    if (atomic_fetch_sub_explicit(&room->references, 1, memory_order_acq_rel) != 1)
+        return;
+    assert(room->member_count == 0);
+    free(room->members);
+    lock_destroy(&room->lock);
+    mailbox_destroy(&room->mailbox);
+    free(room);
+}
+
+/* What is asked for, from the key: a public room by its name, or a private one by its pair. */
+static int
+describe(struct room *room)
+{
+    struct repo_room *stored = &room->stored;
+
+    identifier_make(stored->id);
+    stored->is_private = room->key[0] == 'p';
+    if (!stored->is_private) {
+        snprintf(stored->name, sizeof(stored->name), "%s", room->key + 1);
+        return 0;
+    }
+
+    const char *separator = strchr(room->key, ':');
+    assert(separator != NULL);
+    snprintf(stored->users[0], sizeof(stored->users[0]), "%.*s", (int)(separator - room->key - 1),
+             room->key + 1);
+    snprintf(stored->users[1], sizeof(stored->users[1]), "%s", separator + 1);
+    bool opener_is_first = strcmp(stored->users[0], room->opener_id) == 0;
+    char other[REPO_USER_NAME_SIZE];
+    int error = lobby_find_name(room->rooms->lobby, stored->users[opener_is_first ? 1 : 0], other);
+    if (error == 0)
+        snprintf(stored->name, sizeof(stored->name), "%.62s, %.64s", room->opener_name, other);
+    return error;
+}
+
+/* Everything that must stand before the first request is handled. */
+static int
+open_room(struct room *room)
+{
+    struct rooms *rooms = room->rooms;
+    struct repo_room *stored = &room->stored;
+    char channel[PUBSUB_CHANNEL_NAME_SIZE];
+    bool created;
+    uint64_t last;
+
+    int error = describe(room);
+    if (error == 0)
+        error = repo_room_add(rooms->repo, stored, &created);
+    if (error != 0)
+        return error;
+    snprintf(channel, sizeof(channel), "%.64s:room:%s", rooms->channel_prefix, stored->id);
+    error = pubsub_channel_open(rooms->pubsub, channel, &room->channel);
+    if (error != 0)
+        return error;
+    /* Read with the subscription standing: whatever is stored from here on is received. */
+    error = repo_last_seqs(rooms->repo, &stored->number, &last, 1);
+    if (error != 0)
+        goto close_channel;
+    atomic_store(&room->delivered, last);
+    atomic_store(&room->known, last);
+    if (pthread_create(&room->subscriber, NULL, subscriber_main, room) != 0) {
+        error = -EAGAIN;
+        goto close_channel;
+    }
+    atomic_store_explicit(&room->opened, true, memory_order_release);
+    log_info("room-open id=%s private=%d created=%d last-seq=%llu", stored->id, stored->is_private,
+             created, (unsigned long long)last);
+    return 0;
+
+close_channel:
+    channel_close(&room->channel);
+    return error;
+}
+
+static void
+close_room(struct room *room)
+{
+    channel_stop(room->channel);
+    int error = pthread_join(room->subscriber, NULL);
+    assert(error == 0);
+    channel_close(&room->channel);
+    log_info("room-close id=%s", room->stored.id);
+}
+
+/* Handles a batch: joins and leaves at once, and posts, in their order, in one go at its end. */
+static void
+handle(struct room *room, struct mail *batch)
+{
+    struct room_post *posts[BATCH_MAX];
+    size_t post_count = 0;
+
+    while (batch != NULL) {
+        struct room_mail *mail = (struct room_mail *)batch;
+        batch = batch->next;
+        switch (mail->request) {
+        case ROOM_POST:
+            if (mail->membership->index == SIZE_MAX)
+                room_refuse_post(room, (struct room_post *)mail, -EPERM);
+            else
+                posts[post_count++] = (struct room_post *)mail;
+            break;
+        case ROOM_JOIN:
+            room_handle_join(room, mail->membership);
+            break;
+        case ROOM_JOIN_AGAIN:
+            room_handle_join_again(room, mail->membership);
+            free(mail);
+            break;
+        case ROOM_LEAVE:
+            /* What it posted before it left still refers to its membership. */
+            room_handle_posts(room, posts, post_count);
+            post_count = 0;
+            room_handle_leave(room, mail->membership);
+            break;
+        case ROOM_STOP:
+            room->stopping = true;
+            break;
+        }
+        if (post_count == BATCH_MAX) {
+            room_handle_posts(room, posts, post_count);
+            post_count = 0;
+        }
+    }
+    room_handle_posts(room, posts, post_count);
+}
+
+/* How long to wait for mail: without a limit, or until the grace period of an empty room ends. */
+static int64_t
+patience(const struct room *room)
+{
+    if (room->member_count > 0)
+        return -1;
+    if (room->stopping)
+        return 0;
+    int64_t left = room->empty_since + room->rooms->grace_ms - clock_monotonic_ms();
+    return left > 0 ? left : 0;
+}
+
+static void
+serve(struct room *room)
+{
+    /* Whoever asked for the room may not have put the request in yet. */
+    room->empty_since = clock_monotonic_ms() + FIRST_MAIL_MS;
+    for (;;) {
+        struct mail *batch = mailbox_take(&room->mailbox, patience(room));
+        if (batch != NULL) {
+            bool was_empty = room->member_count == 0;
+            handle(room, batch);
+            if (room->member_count == 0 && !was_empty)
+                room->empty_since = clock_monotonic_ms();
+        } else if (room->member_count == 0 && patience(room) == 0 &&
+                   registry_retire(room->rooms->registry, room)) {
+            return;
+        }
+    }
+}
+
+static void *
+room_main(void *argument)
+{
+    struct room *room = argument;
+
+    int error = open_room(room);
+    if (error == 0) {
+        serve(room);
+        close_room(room);
+    } else {
+        if (error != -ENOENT)
+            log_warn(-error, "room-open-failed key=%s", room->key);
+        registry_fail(room->rooms->registry, room);
+        room_refuse_all(room, error);
+    }
+    registry_bury(room->rooms->registry, room);
+    return NULL;
+}
+
+int
+room_start(struct room *room)
+{
+    room_hold(room);
+    if (pthread_create(&room->thread, NULL, room_main, room) != 0) {
+        room_rele(room);
+        return -EAGAIN;
+    }
+    return 0;
+}
+
+void
+room_refuse_all(struct room *room, int error)
+{
+    struct mail *rest = mailbox_take(&room->mailbox, 0);
+    struct mail *leaves = NULL;
+
+    while (rest != NULL) {
+        struct room_mail *mail = (struct room_mail *)rest;
+        rest = rest->next;
+        switch (mail->request) {
+        case ROOM_POST:
+            room_refuse_post(room, (struct room_post *)mail, error);
+            break;
+        case ROOM_JOIN:
+            /* Put where the leave would be, since posts behind it still refer to the membership. */
+            if (room_refuse_join(room, mail->membership, error)) {
+                mail->membership->leave.mail.next = leaves;
+                leaves = &mail->membership->leave.mail;
+            }
+            break;
+        case ROOM_LEAVE:
+            mail->mail.next = leaves;
+            leaves = &mail->mail;
+            break;
+        case ROOM_JOIN_AGAIN:
+            free(mail);
+            break;
+        case ROOM_STOP:
+            break;
+        }
+    }
+    while (leaves != NULL) {
+        struct room_mail *mail = (struct room_mail *)leaves;
+        leaves = leaves->next;
+        membership_free(mail->membership);
+    }
+}

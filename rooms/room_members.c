@@ -1,0 +1,174 @@
+#include "rooms/room.h"
+
+#include "pubsub/message.h"
+#include "pubsub/pubsub.h"
+#include "rooms/event.h"
+#include "rooms/lobby.h"
+#include "rooms/log.h"
+#include "rooms/rooms.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A notice is a hint for people: without memory there is none. */
+static void
+publish_notice(struct room *room, const struct member *member, const char *what)
+{
+    char text[REPO_USER_NAME_SIZE + 32];
+
+    if (room->stored.is_private)
+        return;
+    snprintf(text, sizeof(text), "%s %s the room", member->name, what);
+    struct message *notice = event_notice(&room->stored, text);
+    if (notice == NULL)
+        return;
+    channel_publish(room->channel, &notice, 1);
+    message_rele(notice);
+}
+
+/* The other one of a private room's two users: false in a public room. */
+static bool
+other_user(const struct room *room, const struct member *member, char id[REPO_ID_SIZE],
+           char name[REPO_USER_NAME_SIZE])
+{
+    const struct repo_room *stored = &room->stored;
+
+    if (!stored->is_private)
+        return false;
+    bool is_first = strcmp(stored->users[0], member->id) == 0;
+    snprintf(id, REPO_ID_SIZE, "%s", stored->users[is_first ? 1 : 0]);
+    /* Somebody who has gone since is known by the id alone. */
+    if (lobby_find_name(room->rooms->lobby, id, name) != 0)
+        snprintf(name, REPO_USER_NAME_SIZE, "%s", "?");
+    return true;
+}
+
+static void
+deliver_one(struct member *member, struct message *message)
+{
+    member->operations->deliver(member, &message, 1);
+    message_rele(message);
+}
+
+static void
+refuse(struct room *room, struct member *member, int error)
+{
+    struct event_error refusal = {.refused =
+                                      room->key[0] == 'p' ? "join-room-private" : "join-room"};
+    event_error_for(error, &refusal);
+    struct message *message = event_error(&refusal);
+    if (message != NULL)
+        deliver_one(member, message);
+}
+
+static bool
+has_room_for_one_more(struct room *room)
+{
+    if (room->member_count < room->member_capacity)
+        return true;
+    size_t capacity = room->member_capacity > 0 ? room->member_capacity * 2 : 4;
+    struct membership **members = malloc(capacity * sizeof(struct membership *));
+    if (members == NULL)
+        return false;
+    lock_take(&room->lock);
+    if (room->member_count > 0)
+        memcpy(members, room->members, room->member_count * sizeof(struct membership *));
+    struct membership **old = room->members;
+    room->members = members;
+    room->member_capacity = capacity;
+    lock_drop(&room->lock);
+    free(old);
+    return true;
+}
+
+/*
+ * From under the room's lock, so that what is handed out next is exactly what comes after the
+ * `lastSeq` in the answer.
+ */
+static int
+add_member(struct room *room, struct membership *membership)
+{
+    char id[REPO_ID_SIZE];
+    char name[REPO_USER_NAME_SIZE];
+    struct member *member = membership->member;
+    bool has_other = other_user(room, member, id, name);
+
+    if (!has_room_for_one_more(room))
+        return -ENOMEM;
+    lock_take(&room->lock);
+    struct message *joined = event_room_joined(&room->stored, has_other ? id : NULL, name,
+                                               atomic_load(&room->delivered));
+    if (joined != NULL && membership->index == SIZE_MAX) {
+        membership->index = room->member_count;
+        room->members[room->member_count++] = membership;
+    }
+    if (joined != NULL)
+        member->operations->deliver(member, &joined, 1);
+    lock_drop(&room->lock);
+    if (joined == NULL)
+        return -ENOMEM;
+    message_rele(joined);
+    return 0;
+}
+
+void
+room_handle_join(struct room *room, struct membership *membership)
+{
+    struct member *member = membership->member;
+
+    int error = add_member(room, membership);
+    if (error != 0) {
+        bool is_mine = room_refuse_join(room, membership, error);
+        assert(!is_mine); /* the mailbox of a room that serves is open */
+        return;
+    }
+    publish_notice(room, member, "joined");
+    if (room->stored.is_private && !membership->invited) {
+        bool is_first = strcmp(room->stored.users[0], member->id) == 0;
+        lobby_invite(room->rooms->lobby, member, room->stored.users[is_first ? 1 : 0]);
+    }
+}
+
+void
+room_handle_join_again(struct room *room, struct membership *membership)
+{
+    int error = membership->index != SIZE_MAX ? add_member(room, membership) : -ENOMEM;
+    if (error != 0)
+        refuse(room, membership->member, error);
+}
+
+void
+room_handle_leave(struct room *room, struct membership *membership)
+{
+    bool was_in = membership->index != SIZE_MAX;
+
+    if (was_in) {
+        lock_take(&room->lock);
+        size_t last = --room->member_count;
+        room->members[membership->index] = room->members[last];
+        room->members[membership->index]->index = membership->index;
+        membership->index = SIZE_MAX;
+        lock_drop(&room->lock);
+    }
+    if (was_in && room->member_count > 0)
+        publish_notice(room, membership->member, "left");
+    membership_free(membership);
+}
+
+bool
+room_refuse_join(struct room *room, struct membership *membership, int error)
+{
+    struct member *member = membership->member;
+
+    if (!membership->invited)
+        refuse(room, member, error);
+    lock_take(&member->lock);
+    if (membership->linked)
+        member_put_leave(member, membership);
+    bool is_mine = membership->abandoned;
+    lock_drop(&member->lock);
+    return is_mine;
+}

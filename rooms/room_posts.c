@@ -1,0 +1,160 @@
+#include "rooms/room.h"
+
+#include "pubsub/message.h"
+#include "pubsub/pubsub.h"
+#include "rooms/event.h"
+#include "rooms/log.h"
+#include "rooms/rooms.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STORE_MAX 128 /* posts of one append */
+
+static const char *
+client_id(const struct room_post *post)
+{
+    return post->has_client_id ? post->data + post->text_length + 1 : NULL;
+}
+
+static struct message *
+refusal(const struct room *room, const struct room_post *post, struct event_error *error)
+{
+    error->refused = "send-message";
+    error->client_id = client_id(post);
+    error->room_id = room->stored.id;
+    return event_error(error);
+}
+
+/* The answer to a stored post, or NULL where the sender wants none or memory is out. */
+static struct message *
+answer(const struct room *room, const struct room_post *post, const struct repo_post *stored)
+{
+    if (stored->outcome == REPO_CONFLICT) {
+        struct event_error error = {
+            .code = "id-conflict",
+            .message = "This id was used for another message in this room.",
+        };
+        return refusal(room, post, &error);
+    }
+    if (!post->has_client_id)
+        return NULL;
+    return event_ack(room->stored.id, stored->client_id, stored->seq, stored->ts);
+}
+
+void
+room_refuse_post(struct room *room, struct room_post *post, int error)
+{
+    struct member *member = post->head.membership->member;
+    struct event_error described = {0};
+
+    event_error_for(error, &described);
+    struct message *message = refusal(room, post, &described);
+    if (message != NULL) {
+        member->operations->deliver(member, &message, 1);
+        message_rele(message);
+    }
+    member->operations->posts_answered(member, 1);
+    free(post);
+}
+
+/* Publishes what is new, in its order. */
+static void
+publish(struct room *room, const struct repo_post *stored, size_t count)
+{
+    struct message *messages[STORE_MAX];
+    size_t message_count = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (stored[i].outcome != REPO_STORED)
+            continue;
+        struct repo_message chat = {
+            .seq = stored[i].seq,
+            .ts = stored[i].ts,
+            .sender_id = stored[i].sender_id,
+            .sender_name = stored[i].sender_name,
+            .client_id = stored[i].client_id,
+            .text = stored[i].text,
+            .text_length = stored[i].text_length,
+        };
+        /* What cannot be published now is found by the auditor. */
+        struct message *message = event_chat(&room->stored, &chat);
+        if (message != NULL)
+            messages[message_count++] = message;
+    }
+    if (message_count > 0)
+        channel_publish(room->channel, messages, message_count);
+    for (size_t i = 0; i < message_count; i++)
+        message_rele(messages[i]);
+}
+
+/* Answers the posts, those of one sender that follow each other in one go, and frees them. */
+static void
+answer_all(struct room *room, struct room_post **posts, const struct repo_post *stored,
+           size_t count)
+{
+    struct message *answers[STORE_MAX];
+
+    for (size_t i = 0; i < count;) {
+        struct member *member = posts[i]->head.membership->member;
+        size_t answer_count = 0;
+        unsigned answered = 0;
+        for (; i < count && posts[i]->head.membership->member == member; i++, answered++) {
+            struct message *message = answer(room, posts[i], &stored[i]);
+            if (message != NULL)
+                answers[answer_count++] = message;
+            free(posts[i]);
+        }
+        if (answer_count > 0)
+            member->operations->deliver(member, answers, answer_count);
+        for (size_t k = 0; k < answer_count; k++)
+            message_rele(answers[k]);
+        member->operations->posts_answered(member, answered);
+    }
+}
+
+static void
+store(struct room *room, struct room_post **posts, size_t count)
+{
+    struct repo_post stored[STORE_MAX];
+    int64_t now = clock_realtime_ms();
+
+    assert(count <= STORE_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct member *sender = posts[i]->head.membership->member;
+        stored[i] = (struct repo_post){
+            .sender_id = sender->id,
+            .sender_name = sender->name,
+            .client_id = client_id(posts[i]),
+            .text = posts[i]->data,
+            .text_length = posts[i]->text_length,
+            .ts = now,
+        };
+    }
+    lock_assert_none();
+    int error = repo_append(room->rooms->repo, room->stored.number, stored, count);
+    if (error != 0) {
+        log_warn(-error, "append-failed room=%s posts=%zu", room->stored.id, count);
+        for (size_t i = 0; i < count; i++)
+            room_refuse_post(room, posts[i], error);
+        return;
+    }
+    publish(room, stored, count);
+    answer_all(room, posts, stored, count);
+}
+
+void
+room_handle_posts(struct room *room, struct room_post **posts, size_t count)
+{
+    if (count == 0)
+        return;
+    atomic_fetch_add_explicit(&room->rooms->counters.posts, count, memory_order_relaxed);
+    /* Senders are held back by their unanswered posts until the members have what there is. */
+    channel_wait_ready(room->channel);
+    for (size_t done = 0; done < count;) {
+        size_t some = count - done < STORE_MAX ? count - done : STORE_MAX;
+        store(room, posts + done, some);
+        done += some;
+    }
+}

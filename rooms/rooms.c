@@ -1,0 +1,49 @@
+#include "rooms/rooms.h"
+
+#include "rooms/auditor.h"
+#include "rooms/lobby.h"
+#include "rooms/registry.h"
+
+int
+rooms_open(struct rooms *rooms)
+{
+    identifier_make(rooms->instance);
+    int error = registry_open(rooms, &rooms->registry);
+    if (error != 0)
+        return error;
+    /* The lease first: users whose instance has none are taken for ghosts. */
+    error = auditor_open(rooms, &rooms->auditor);
+    if (error != 0)
+        goto close_registry;
+    error = lobby_open(rooms, &rooms->lobby);
+    if (error != 0)
+        goto close_auditor;
+    error = auditor_start(rooms->auditor);
+    if (error != 0)
+        goto close_lobby;
+    return 0;
+
+close_lobby:
+    lobby_close(&rooms->lobby);
+close_auditor:
+    auditor_close(&rooms->auditor);
+close_registry:
+    registry_close(&rooms->registry);
+    return error;
+}
+
+void
+rooms_drain(struct rooms *rooms)
+{
+    registry_drain(rooms->registry);
+}
+
+void
+rooms_close(struct rooms *rooms)
+{
+    registry_drain(rooms->registry);
+    registry_wait_empty(rooms->registry);
+    lobby_close(&rooms->lobby);
+    auditor_close(&rooms->auditor);
+    registry_close(&rooms->registry);
+}

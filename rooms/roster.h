@@ -1,0 +1,65 @@
+/*
+ * The roster: who is online, on every instance, and the documents that say so, kept encoded in
+ * segments: a list for somebody new encodes only the segments that changed, and all who get it
+ * share them. Within rooms/ only; whoever uses a roster holds the lobby's lock.
+ */
+#ifndef ROOMS_ROSTER_H
+#define ROOMS_ROSTER_H
+
+#include "repo/repo.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct member;
+struct message;
+struct roster_segment;
+
+struct roster_user {
+    struct roster_segment *segment; /* while online, else NULL */
+    unsigned slot;                  /* in the segment */
+    unsigned announcement;          /* of the lobby: 1 + index of its untold user-join, or 0 */
+    struct member *local;           /* of the lobby: this instance's connection, or NULL */
+    char id[REPO_ID_SIZE];
+    char name[];
+};
+
+struct roster {
+    void *tree; /* of tsearch(3), by id */
+    size_t online;
+    struct roster_segment **segments;
+    size_t segment_count;
+    struct message **list; /* the encoded segments; each is owned by its segment */
+    size_t list_count;
+};
+
+void roster_init(struct roster *roster);
+
+void roster_destroy(struct roster *roster);
+
+/* Finds a user, online or not yet, or returns NULL. */
+struct roster_user *roster_find(const struct roster *roster, const char *id);
+
+/* Adds a user who is not online yet. NULL: out of memory. There must be none with that id. */
+struct roster_user *roster_add(struct roster *roster, const char *id, const char *name);
+
+/* Removes and frees the user. */
+void roster_remove(struct roster *roster, struct roster_user *user);
+
+/* Puts the user on the list. Errors: -ENOMEM. */
+int roster_set_online(struct roster *roster, struct roster_user *user);
+
+/* Takes the user off the list. */
+void roster_set_offline(struct roster *roster, struct roster_user *user);
+
+/*
+ * Encodes what changed, after which roster->list has the documents of everybody online. Errors:
+ * -ENOMEM.
+ */
+int roster_encode(struct roster *roster);
+
+/* Calls `each` for every user, in the order of their ids; it must not change the roster. */
+void roster_walk(const struct roster *roster,
+                 void (*each)(struct roster_user *user, void *argument), void *argument);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * A room's subscriber: hands out what was published to the room's local members, strictly by seq:
+ * the next one at once, an old one never, and before one that comes too early what is missing is
+ * read from the repository. What has no seq is a notice and goes out as it comes.
+ */
+#include "pubsub/message.h"
+#include "pubsub/pubsub.h"
+#include "rooms/event.h"
+#include "rooms/log.h"
+#include "rooms/room.h"
+#include "rooms/rooms.h"
+
+#include <errno.h>
+
+#define BATCH_MAX 256
+
+/* What is about to be handed out; it holds each message. */
+struct batch {
+    struct room *room;
+    uint64_t next; /* the seq that comes next */
+    size_t count;
+    struct message *messages[BATCH_MAX];
+};
+
+static void
+hand_out(struct batch *batch)
+{
+    struct room *room = batch->room;
+
+    if (batch->count == 0)
+        return;
+    lock_take(&room->lock);
+    for (size_t i = 0; i < room->member_count; i++) {
+        struct member *member = room->members[i]->member;
+        member->operations->deliver(member, batch->messages, batch->count);
+    }
+    atomic_fetch_add_explicit(&room->rooms->counters.deliveries, batch->count * room->member_count,
+                              memory_order_relaxed);
+    atomic_store(&room->delivered, batch->next - 1);
+    lock_drop(&room->lock);
+    for (size_t i = 0; i < batch->count; i++)
+        message_rele(batch->messages[i]);
+    batch->count = 0;
+}
+
+/* Adds a message, with the caller's reference. */
+static void
+add(struct batch *batch, struct message *message)
+{
+    if (batch->count == BATCH_MAX)
+        hand_out(batch);
+    batch->messages[batch->count++] = message;
+    if (message_seq(message) != 0)
+        batch->next = message_seq(message) + 1;
+}
+
+static int
+add_stored(void *argument, const struct repo_message *chat)
+{
+    struct batch *batch = argument;
+
+    struct message *message = event_chat(&batch->room->stored, chat);
+    if (message == NULL)
+        return -ENOMEM;
+    add(batch, message);
+    return 0;
+}
+
+/*
+ * Reads from the repository what comes before `until`. What cannot be read now is read when the
+ * auditor finds that it is still missing.
+ */
+static bool
+fill_gap(struct batch *batch, uint64_t until)
+{
+    struct room *room = batch->room;
+
+    while (batch->next < until) {
+        uint64_t before = batch->next;
+        int error = repo_read(room->rooms->repo, room->stored.number, batch->next - 1, until,
+                              BATCH_MAX, false, add_stored, batch);
+        atomic_fetch_add_explicit(&room->rooms->counters.repaired, batch->next - before,
+                                  memory_order_relaxed);
+        if (error != 0 || batch->next == before) {
+            log_warn(error != 0 ? -error : ENODATA, "gap-not-read room=%s seq=%llu",
+                     room->stored.id, (unsigned long long)batch->next);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes over one received message, with its reference. */
+static void
+take(struct batch *batch, struct message *message)
+{
+    uint64_t seq = message_seq(message);
+
+    if (seq != 0 && (seq < batch->next || (seq > batch->next && !fill_gap(batch, seq))))
+        message_rele(message);
+    else
+        add(batch, message);
+}
+
+void *
+subscriber_main(void *argument)
+{
+    struct room *room = argument;
+    struct batch batch = {.room = room, .next = atomic_load(&room->delivered) + 1};
+    struct message *received[BATCH_MAX];
+    int count;
+
+    while ((count = channel_receive(room->channel, received, BATCH_MAX, -1)) >= 0) {
+        for (int i = 0; i < count; i++)
+            take(&batch, received[i]);
+        /* Only once nothing is waiting: what is under way needs no repair. */
+        uint64_t known = atomic_load(&room->known);
+        if (count == 0 && known >= batch.next)
+            fill_gap(&batch, known + 1);
+        hand_out(&batch);
+    }
+    return NULL;
+}
+
+void
+subscriber_nudge(struct room *room, uint64_t seq)
+{
+    atomic_store(&room->known, seq);
+    channel_nudge(room->channel);
+}
