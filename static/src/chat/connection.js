@@ -1,0 +1,116 @@
+// One socket at a time, and a new one after a pause when it is lost. Knows nothing of rooms.
+import { readClose, readDocuments } from './protocol.js'
+
+const BASE_MS = 1000
+const CAP_MS = 30000
+const LEAST_MS = 250
+const CONNECT_MS = 15000
+const STABLE_MS = 10000
+
+// Full jitter: the clients of a server that went away do not come back all at once.
+export function backoff(attempt, random) {
+  return LEAST_MS + random() * Math.min(CAP_MS, BASE_MS * 2 ** attempt)
+}
+
+const browser = () => ({
+  createSocket: (url) => new WebSocket(url),
+  setTimeout: (act, ms) => setTimeout(act, ms),
+  clearTimeout: (timer) => clearTimeout(timer),
+  now: () => Date.now(),
+  random: () => Math.random(),
+})
+
+export class Connection {
+  #environment
+  #handlers
+  #url = ''
+  #socket = null
+  #timer = null // of the pause, of a connect that takes too long, or of a connection's probation
+  #attempt = 0
+
+  // handlers: documents(list); change({phase, retryAt, why}) with phase one of closed, connecting,
+  // connected, waiting (for retryAt) and refused (coming back by itself would not help).
+  constructor(handlers, environment = browser()) {
+    this.#handlers = handlers
+    this.#environment = environment
+  }
+
+  open(url) {
+    this.#url = url
+    this.#attempt = 0
+    this.#connect()
+  }
+
+  close() {
+    this.#drop()
+    this.#change('closed')
+  }
+
+  reconnectNow() {
+    if (this.#url) this.#connect()
+  }
+
+  // For a socket that is open and yet dead: it looks lost to the other handlers, too.
+  giveUp(why) {
+    if (!this.#socket) return
+    this.#drop()
+    this.#wait(null, why)
+  }
+
+  // Whether the document was handed to the socket.
+  send(document) {
+    if (this.#socket?.readyState !== 1) return false
+    this.#socket.send(JSON.stringify(document))
+    return true
+  }
+
+  #change(phase, { retryAt = 0, why = '' } = {}) {
+    this.#handlers.change({ phase, retryAt, why })
+  }
+
+  #drop() {
+    this.#environment.clearTimeout(this.#timer)
+    const socket = this.#socket
+    this.#socket = null // from here on its events are not ours
+    socket?.close()
+  }
+
+  #connect() {
+    this.#drop()
+    this.#change('connecting')
+    const socket = this.#environment.createSocket(this.#url)
+    this.#socket = socket
+    const ours = (act) => (event) => this.#socket === socket && act(event)
+    socket.onopen = ours(() => this.#opened())
+    socket.onmessage = ours(({ data }) => {
+      if (typeof data === 'string') this.#handlers.documents(readDocuments(data))
+    })
+    socket.onclose = ours(({ code, reason }) => this.#lost(code, reason))
+    this.#timer = this.#environment.setTimeout(
+      () => this.giveUp('The server does not answer.'),
+      CONNECT_MS,
+    )
+  }
+
+  #opened() {
+    this.#environment.clearTimeout(this.#timer)
+    // A server that accepts and closes at once must not be asked again and again without a pause.
+    this.#timer = this.#environment.setTimeout(() => (this.#attempt = 0), STABLE_MS)
+    this.#change('connected')
+  }
+
+  #lost(code, reason) {
+    this.#drop()
+    const { comeBack, afterMs, why } = readClose(code, reason)
+    if (comeBack) this.#wait(afterMs, why)
+    else this.#change('refused', { why })
+  }
+
+  #wait(afterMs, why) {
+    const { now, random, setTimeout } = this.#environment
+    const pause = afterMs ?? backoff(this.#attempt, random)
+    this.#attempt += 1
+    this.#timer = setTimeout(() => this.#connect(), pause)
+    this.#change('waiting', { retryAt: now() + pause, why })
+  }
+}

@@ -1,0 +1,36 @@
+// The joins under way. One at a time of each kind, since an error does not say which room it is
+// about: so it is about the one that was asked for last.
+
+export class Joins {
+  #send
+  #lanes = { room: [], private: [] }
+
+  constructor(send) {
+    this.#send = send
+  }
+
+  clear() {
+    this.#lanes = { room: [], private: [] }
+  }
+
+  // entry: {kind: 'room' | 'private', what (name or user id), origin: 'person' | 'return', key}
+  add(entry) {
+    const lane = this.#lanes[entry.kind]
+    lane.push(entry)
+    if (lane.length === 1) this.#send(entry)
+  }
+
+  find(kind, what) {
+    return this.#lanes[kind].find((entry) => entry.what === what && !entry.cancelled)
+  }
+
+  // The one that the answer belongs to, and the next one is sent. For a private room, nothing where
+  // the answer is about somebody else: that is an invitation.
+  settle(kind, userId) {
+    const lane = this.#lanes[kind]
+    if (!lane.length || (userId !== undefined && lane[0].what !== userId)) return null
+    const entry = lane.shift()
+    if (lane.length) this.#send(lane[0])
+    return entry
+  }
+}
