@@ -49,8 +49,8 @@ $(BUILD)/%.o: %.c
 
 page: static/dist/index.html
 
-static/node_modules/.package-lock.json: static/package.json static/package-lock.json
-	cd static && npm ci --no-audit --no-fund
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	cd $* && npm ci --no-audit --no-fund
 	@touch $@
 
 static/dist/index.html: static/node_modules/.package-lock.json $(PAGE)
@@ -67,7 +67,7 @@ $(BUILD)/embedded_assets.o: $(BUILD)/embedded_assets.c
 $(BUILD)/test/unit/%: $(BUILD)/test/unit/%.o $(OBJECTS) $(ASSETS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-tests: $(BUILD)/chatd $(UNIT)
+tests: $(BUILD)/chatd $(UNIT) test/browser/node_modules/.package-lock.json
 
 test: chatd tests ## build and run all tests under prove
 	CHATD=$(abspath $(BUILD)/chatd) UNIT_TESTS=$(abspath $(BUILD)/test/unit) scripts/prove

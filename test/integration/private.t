@@ -1,0 +1,130 @@
+#!/usr/bin/python3 -B
+"""Private rooms: one for each pair, for nobody else."""
+from chat import *
+
+
+async def open_private(one, other):
+    await one.send({"action": "join-room-private", "message": other.id})
+    return await one.expect("room-joined", target={"private": True}, sender={"id": other.id})
+
+
+@test("both users get room-joined with the other one as sender, and talk")
+async def _(server):
+    ann, bob = await connect_all(server, "Ann", "Bob")
+    joined = await open_private(ann, bob)
+    room = joined["target"]["id"]
+    equal((joined["sender"], joined["lastSeq"]), ({"id": bob.id, "name": "Bob"}, 0))
+    invited = await bob.expect("room-joined")
+    equal(invited["target"], joined["target"])
+    equal(invited["sender"], {"id": ann.id, "name": "Ann"})
+    equal((await ann.post(room, "psst"))["seq"], 1)
+    await bob.expect("send-message", message="psst", seq=1, sender={"id": ann.id, "name": "Ann"})
+    equal((await bob.post(room, "what?"))["seq"], 2)
+    await ann.expect("send-message", message="what?", seq=2)
+    await ann.close()
+    await bob.close()
+
+
+@test("whoever opens it, and however often, the pair has one room")
+async def _(server):
+    ann, bob = await connect_all(server, "Ann", "Bob")
+    room = (await open_private(ann, bob))["target"]["id"]
+    equal((await bob.expect("room-joined"))["target"]["id"], room)
+    equal((await open_private(bob, ann))["target"]["id"], room, "opened by Bob")
+    equal((await open_private(ann, bob))["target"]["id"], room, "opened again")
+    await ann.post(room, "one")
+    await bob.expect("send-message", seq=1)
+    equal(len(bob.has("send-message", seq=1)), 1)
+    await ann.close()
+    await bob.close()
+
+
+@test("two who open it at the same time get the same room")
+async def _(server):
+    for i in range(20):
+        ann, bob = await connect_all(server, f"Ann {i}", f"Bob {i}")
+        rooms = await asyncio.gather(open_private(ann, bob), open_private(bob, ann))
+        equal(rooms[0]["target"]["id"], rooms[1]["target"]["id"])
+        await ann.post(rooms[0]["target"]["id"], "hello")
+        await bob.expect("send-message", message="hello", seq=1)
+        await ann.close()
+        await bob.close()
+
+
+@test("nobody else can post to it, leave it or see it, not even knowing its id and name")
+async def _(server):
+    ann, bob, eve = await connect_all(server, "Ann", "Bob", "Eve")
+    target = (await open_private(ann, bob))["target"]
+    await bob.expect("room-joined")
+    await eve.refused(message(target["id"], "intruder", "e"), "not-a-member")
+    await eve.refused({**message(target["id"], "intruder"), "target": target}, "not-a-member")
+    await eve.refused({"action": "leave-room", "message": target["id"]}, "not-a-member")
+    await eve.send({"action": "join-room-private", "message": target["id"]})
+    await eve.expect("error", code="no-such-user")
+    for name in target["name"] or "x", target["id"], ann.id + bob.id, bob.id + ann.id:
+        assert await eve.join(name) != target["id"], name
+    equal(eve.has("room-joined", target={"private": True}), [])
+    equal((await ann.post(target["id"], "alone"))["seq"], 1)
+    await bob.expect("send-message", message="alone")
+    await eve.round_trip()
+    equal([each for each in eve.received if "alone" in json.dumps(each)], [])
+    for each in ann, bob, eve:
+        await each.close()
+
+
+@test("a public room that has a private one's name beforehand is another room")
+async def _(server):
+    ann, bob, eve = await connect_all(server, "Ann", "Bob", "Eve")
+    taken = [await eve.join(name) for name in (
+        ann.id + bob.id, bob.id + ann.id, f"{ann.id}:{bob.id}", f"{ann.id}-{bob.id}", "Ann", "Bob")]
+    target = (await open_private(ann, bob))["target"]
+    assert target["id"] not in taken
+    equal(target["private"], True)
+    await ann.post(target["id"], "secret")
+    await bob.expect("send-message", message="secret")
+    await eve.round_trip()
+    equal(eve.has("send-message", message="secret"), [])
+    for each in ann, bob, eve:
+        await each.close()
+
+
+@test("who has left is brought in again when the other one opens it, and sees what was missed")
+async def _(server):
+    ann, bob = await connect_all(server, "Ann", "Bob")
+    room = (await open_private(ann, bob))["target"]["id"]
+    await bob.expect("room-joined")
+    await bob.send({"action": "leave-room", "message": room})
+    await bob.round_trip()
+    await ann.expect("send-message", message="Bob left the room")
+    equal((await ann.post(room, "unheard"))["seq"], 1)
+    await open_private(ann, bob)
+    equal((await bob.expect("room-joined", target={"id": room}))["lastSeq"], 1)
+    await ann.post(room, "heard")
+    await bob.expect("send-message", message="heard", seq=2)
+    equal(bob.has("send-message", message="unheard"), [])
+    await ann.close()
+    await bob.close()
+
+
+@test("a third user's private rooms with each of the two are other rooms")
+async def _(server):
+    ann, bob, carl = await connect_all(server, "Ann", "Bob", "Carl")
+    rooms = {(await open_private(one, other))["target"]["id"]
+             for one, other in ((ann, bob), (bob, carl), (carl, ann))}
+    equal(len(rooms), 3, "rooms")
+    for each in ann, bob, carl:
+        await each.close()
+
+
+@test("a private chat with oneself is answered once, with no harm")
+async def _(server):
+    ann = await Client.connect(server)
+    await ann.send({"action": "join-room-private", "message": ann.id})
+    await ann.round_trip()
+    answers = [each for each in ann.received if each["action"] == "room-joined"
+               or each["action"] == "error" and each.get("refused") == "join-room-private"]
+    equal(len(answers), 1, f"answers among {answers}")
+    await ann.close()
+
+
+run()
