@@ -11,10 +11,10 @@
 #include "repo/repo.h"
 
 struct options {
-    char host[256];       /* of --addr; empty: every address of the machine */
-    unsigned port;        /* of --addr; 0: any free one */
-    const char *database; /* --db: path of the SQLite file */
-    const char *static_directory; /* --static: a folder served instead of the page inside, or NULL */
+    char host[256];                  /* of --addr; empty: every address of the machine */
+    unsigned port;                   /* of --addr; 0: any free one */
+    const char *database;            /* --db: path of the SQLite file */
+    const char *static_directory;    /* --static: served instead of the page inside; or NULL */
     enum repo_durability durability; /* --durability=process|full */
     unsigned max_clients;            /* --max-clients; 0: what the descriptor limit allows */
     unsigned max_rooms;              /* --max-rooms: rooms that run at a time */

@@ -39,9 +39,9 @@ enum websocket_event_kind {
 
 struct websocket_event {
     enum websocket_event_kind kind;
-    const char *data; /* of a text, ping or pong; valid until the next call for this decoder */
-    size_t length;    /* of `data`, bytes */
-    uint16_t code;    /* of a close or an error */
+    const char *data;   /* of a text, ping or pong; valid until the next call for this decoder */
+    size_t length;      /* of `data`, bytes */
+    uint16_t code;      /* of a close or an error */
     const char *reason; /* of an error: a constant text for a person */
 };
 

@@ -1,0 +1,207 @@
+#include "server/options_table.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <ctype.h>
+#include <string.h>
+
+#define MILLION 1000000u
+
+static bool
+parse_digits(const char *text, unsigned maximum, unsigned *out)
+{
+    unsigned long long number = 0;
+
+    if (*text == '\0')
+        return false;
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        number = number * 10 + (unsigned)(*text - '0');
+        if (number > maximum)
+            return false;
+    }
+    *out = (unsigned)number;
+    return true;
+}
+
+static bool
+parse_number(const struct option_entry *entry, const char *value, struct options *options)
+{
+    unsigned number;
+
+    if (!parse_digits(value, entry->maximum, &number) || number < entry->minimum)
+        return false;
+    memcpy((char *)options + entry->offset, &number, sizeof(number));
+    return true;
+}
+
+static bool
+parse_limit(const struct option_entry *entry, const char *value, struct options *options)
+{
+    if (strcmp(value, "none") != 0)
+        return parse_number(entry, value, options);
+    options->limit_messages = 0;
+    return true;
+}
+
+static bool
+parse_string(const struct option_entry *entry, const char *value, struct options *options)
+{
+    memcpy((char *)options + entry->offset, &value, sizeof(value));
+    return true;
+}
+
+static bool
+parse_durability(const struct option_entry *entry, const char *value, struct options *options)
+{
+    (void)entry;
+    if (strcmp(value, "process") == 0)
+        options->durability = REPO_DURABILITY_PROCESS;
+    else if (strcmp(value, "full") == 0)
+        options->durability = REPO_DURABILITY_FULL;
+    else
+        return false;
+    return true;
+}
+
+/* HOST:PORT; a host is empty, a name, an IPv4 address, or an IPv6 address in brackets. */
+static bool
+parse_address(const struct option_entry *entry, const char *value, struct options *options)
+{
+    const char *colon = strrchr(value, ':');
+    struct in6_addr address;
+    char host[sizeof(options->host)];
+    size_t length;
+
+    if (colon == NULL || !parse_digits(colon + 1, entry->maximum, &options->port))
+        return false;
+    length = (size_t)(colon - value);
+    if (length >= sizeof(host))
+        return false;
+    memcpy(host, value, length);
+    host[length] = '\0';
+    if (host[0] == '[') {
+        if (host[length - 1] != ']')
+            return false;
+        host[length - 1] = '\0';
+        if (inet_pton(AF_INET6, host + 1, &address) != 1)
+            return false;
+        memcpy(options->host, host + 1, length - 1);
+        return true;
+    }
+    for (size_t i = 0; i < length; i++)
+        if (!isalnum((unsigned char)host[i]) && strchr("-._", host[i]) == NULL)
+            return false;
+    memcpy(options->host, host, length + 1);
+    return true;
+}
+
+static bool
+parse_check(const struct option_entry *entry, const char *value, struct options *options)
+{
+    (void)entry;
+    (void)value;
+    options->check = true;
+    return true;
+}
+
+const struct option_entry option_table[] = {
+    {
+        .name = "addr",
+        .argument = "HOST:PORT",
+        .initial = ":8080",
+        .help = "where to listen; port 0 is any free one",
+        .expected = "HOST:PORT, :PORT or [IPV6]:PORT with a port from 0 to 65535",
+        .parse = parse_address,
+        .maximum = 65535,
+    },
+    {
+        .name = "db",
+        .argument = "PATH",
+        .initial = "./chatdb.db",
+        .help = "the SQLite file, made when it is missing",
+        .parse = parse_string,
+        .offset = offsetof(struct options, database),
+    },
+    {
+        .name = "static",
+        .argument = "DIR",
+        .help = "serve this folder instead of the page in the binary",
+        .parse = parse_string,
+        .offset = offsetof(struct options, static_directory),
+    },
+    {
+        .name = "durability",
+        .argument = "process|full",
+        .initial = "process",
+        .help = "an ack means safe from a crash, or a power cut",
+        .expected = "process or full",
+        .parse = parse_durability,
+    },
+    {
+        .name = "max-clients",
+        .argument = "N",
+        .help = "clients at a time (default: what the descriptor limit allows)",
+        .parse = parse_number,
+        .offset = offsetof(struct options, max_clients),
+        .maximum = MILLION,
+    },
+    {
+        .name = "max-rooms",
+        .argument = "N",
+        .initial = "10000",
+        .help = "rooms that run at a time",
+        .parse = parse_number,
+        .offset = offsetof(struct options, max_rooms),
+        .minimum = 1,
+        .maximum = MILLION,
+    },
+    {
+        .name = "max-rooms-per-client",
+        .argument = "N",
+        .initial = "256",
+        .help = "rooms that one client is in at a time",
+        .parse = parse_number,
+        .offset = offsetof(struct options, max_rooms_per_client),
+        .minimum = 1,
+        .maximum = MILLION,
+    },
+    {
+        .name = "limit-messages",
+        .argument = "N|none",
+        .initial = "none",
+        .help = "messages a second that one client may send",
+        .expected = "a number from 1 to 1000000, or none",
+        .parse = parse_limit,
+        .offset = offsetof(struct options, limit_messages),
+        .minimum = 1,
+        .maximum = MILLION,
+    },
+    {
+        .name = "room-grace",
+        .argument = "MS",
+        .initial = "5000",
+        .help = "milliseconds that an empty room goes on running",
+        .parse = parse_number,
+        .offset = offsetof(struct options, room_grace_ms),
+        .maximum = 3600000,
+    },
+    {
+        .name = "outbox",
+        .argument = "BYTES",
+        .initial = "1048576",
+        .help = "bytes that may wait for a client that reads slowly",
+        .parse = parse_number,
+        .offset = offsetof(struct options, outbox_bytes),
+        .minimum = 65536,
+        .maximum = 1u << 30,
+    },
+    {.name = "check",
+     .help = "check the options and what they name, and exit",
+     .parse = parse_check},
+    {.name = "help", .help = "print this and exit", .action = OPTION_HELP},
+    {.name = "version", .help = "print the version and exit", .action = OPTION_VERSION},
+};
+
+static_assert(sizeof(option_table) / sizeof(*option_table) == OPTION_COUNT, "count the options");

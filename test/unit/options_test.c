@@ -1,0 +1,336 @@
+/* The options: each from the command line and from the environment, and every way to be wrong. */
+#include "server/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "test/unit/tap.h"
+
+#define ARGUMENTS_MAX 4
+
+static struct options options;
+static char why[200];
+
+static const char *const variables[] = {
+    "CHATD_ADDR",       "CHATD_DB",        "CHATD_STATIC",  "CHATD_DURABILITY",
+    "CHATD_OUTBOX",     "CHATD_MAX_ROOMS", "CHATD_CHECK",   "CHATD_MAX_ROOMS_PER_CLIENT",
+    "CHATD_ROOM_GRACE", "CHATD_HELP",      "CHATD_VERSION", "CHATD_LIMIT_MESSAGES",
+    "CHATD_MAX_CLIENTS"};
+
+static void
+clear_environment(void)
+{
+    for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)
+        if (unsetenv(variables[i]) != 0)
+            abort();
+}
+
+static enum options_result
+parse(char *const *arguments)
+{
+    static char program[] = "chatd";
+    char *argv[ARGUMENTS_MAX + 2] = {program};
+    int argc = 1;
+
+    for (; *arguments != NULL; arguments++)
+        argv[argc++] = *arguments;
+    why[0] = '\0';
+    return options_parse(argc, argv, &options, why, sizeof(why));
+}
+
+static enum options_result
+parse_one(const char *argument)
+{
+    static char copy[400];
+    char *arguments[] = {copy, NULL};
+
+    (void)snprintf(copy, sizeof(copy), "%s", argument);
+    return parse(arguments);
+}
+
+static void
+set_variable(const char *name, const char *value)
+{
+    if (setenv(name, value, 1) != 0)
+        abort();
+}
+
+static void
+test_defaults(void)
+{
+    ok(parse((char *[]){NULL}) == OPTIONS_RUN, "no argument is fine");
+    ok(options.host[0] == '\0' && options.port == 8080, "--addr=:8080");
+    ok(strcmp(options.database, "./chatdb.db") == 0, "--db=./chatdb.db");
+    ok(options.static_directory == NULL, "no --static");
+    ok(options.durability == REPO_DURABILITY_PROCESS, "--durability=process");
+    ok(options.max_clients == 0, "--max-clients by the descriptors");
+    ok(options.max_rooms == 10000, "--max-rooms=10000");
+    ok(options.max_rooms_per_client == 256, "--max-rooms-per-client=256");
+    ok(options.limit_messages == 0, "--limit-messages=none");
+    ok(options.room_grace_ms == 5000, "--room-grace=5000");
+    ok(options.outbox_bytes == 1048576, "--outbox=1048576");
+    ok(!options.check, "no --check");
+}
+
+/* An option and where its value goes: a number or a string. */
+struct value {
+    const char *option;
+    const char *variable;
+    const char *value;
+    const unsigned *number;
+    unsigned expected;
+    const char *const *string;
+};
+
+static const struct value values[] = {
+    {"--db", "CHATD_DB", "/x y", NULL, 0, &options.database},
+    {"--static", "CHATD_STATIC", "page", NULL, 0, &options.static_directory},
+    {"--durability", "CHATD_DURABILITY", "full", &options.durability, REPO_DURABILITY_FULL, NULL},
+    {"--max-clients", "CHATD_MAX_CLIENTS", "7", &options.max_clients, 7, NULL},
+    {"--max-rooms", "CHATD_MAX_ROOMS", "1", &options.max_rooms, 1, NULL},
+    {"--max-rooms-per-client", "CHATD_MAX_ROOMS_PER_CLIENT", "1000000",
+     &options.max_rooms_per_client, 1000000, NULL},
+    {"--limit-messages", "CHATD_LIMIT_MESSAGES", "50", &options.limit_messages, 50, NULL},
+    {"--room-grace", "CHATD_ROOM_GRACE", "0", &options.room_grace_ms, 0, NULL},
+    {"--outbox", "CHATD_OUTBOX", "65536", &options.outbox_bytes, 65536, NULL},
+    {"--addr", "CHATD_ADDR", ":0", &options.port, 0, NULL},
+};
+
+static bool
+is_set(const struct value *value)
+{
+    if (value->string != NULL)
+        return *value->string != NULL && strcmp(*value->string, value->value) == 0;
+    return *value->number == value->expected;
+}
+
+static void
+test_values(void)
+{
+    for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+        const struct value *value = &values[i];
+        char text[100];
+        char expected[100];
+        bool fine;
+
+        (void)snprintf(text, sizeof(text), "%s=%s", value->option, value->value);
+        ok(parse_one(text) == OPTIONS_RUN && is_set(value), "%s", text);
+
+        set_variable(value->variable, value->value);
+        fine = parse((char *[]){NULL}) == OPTIONS_RUN && is_set(value);
+        ok(fine, "%s=%s", value->variable, value->value);
+
+        set_variable(value->variable, "");
+        (void)snprintf(expected, sizeof(expected), "%s: the value is empty", value->variable);
+        fine = parse((char *[]){NULL}) == OPTIONS_ERROR && strcmp(why, expected) == 0;
+        ok(fine, "%s is refused when empty", value->variable);
+        ok(parse_one(text) == OPTIONS_RUN && is_set(value), "but %s wins", text);
+        clear_environment();
+
+        (void)snprintf(text, sizeof(text), "%s=", value->option);
+        (void)snprintf(expected, sizeof(expected), "%s: the value is empty", value->option);
+        fine = parse_one(text) == OPTIONS_ERROR && strcmp(why, expected) == 0;
+        ok(fine, "%s is refused when empty", value->option);
+
+        (void)snprintf(expected, sizeof(expected), "%s: a value is missing", value->option);
+        fine = parse_one(value->option) == OPTIONS_ERROR && strcmp(why, expected) == 0;
+        ok(fine, "%s alone is refused", value->option);
+    }
+}
+
+struct address {
+    const char *value;
+    const char *host; /* NULL: refused */
+    unsigned port;
+};
+
+static const struct address addresses[] = {
+    {":8080", "", 8080},
+    {":0", "", 0},
+    {":65535", "", 65535},
+    {"localhost:80", "localhost", 80},
+    {"127.0.0.1:80", "127.0.0.1", 80},
+    {"my-host.example_1.org:080", "my-host.example_1.org", 80},
+    {"[::1]:8080", "::1", 8080},
+    {"[::]:1", "::", 1},
+    {"8080", NULL, 0},
+    {"localhost", NULL, 0},
+    {":", NULL, 0},
+    {"localhost:", NULL, 0},
+    {":65536", NULL, 0},
+    {":99999999999999999999", NULL, 0},
+    {":-1", NULL, 0},
+    {":+1", NULL, 0},
+    {": 1", NULL, 0},
+    {":80x", NULL, 0},
+    {":0x50", NULL, 0},
+    {"::1:80", NULL, 0},
+    {"::1", NULL, 0},
+    {"[::1]", NULL, 0},
+    {"[::1:80", NULL, 0},
+    {"[]:80", NULL, 0},
+    {"[:80", NULL, 0},
+    {"[host]:80", NULL, 0},
+    {"a host:80", NULL, 0},
+    {"host,other:80", NULL, 0},
+    {"http://host:80", NULL, 0},
+};
+
+static void
+test_addresses(void)
+{
+    char text[400];
+
+    for (size_t i = 0; i < sizeof(addresses) / sizeof(*addresses); i++) {
+        const struct address *address = &addresses[i];
+        (void)snprintf(text, sizeof(text), "--addr=%s", address->value);
+        if (address->host == NULL)
+            ok(parse_one(text) == OPTIONS_ERROR && strncmp(why, "--addr: ", 8) == 0,
+               "%s is refused", text);
+        else
+            ok(parse_one(text) == OPTIONS_RUN && strcmp(options.host, address->host) == 0 &&
+                   options.port == address->port,
+               "%s", text);
+    }
+    (void)snprintf(text, sizeof(text), "--addr=%0255d:1", 0);
+    ok(parse_one(text) == OPTIONS_RUN && strlen(options.host) == 255, "a host of 255 characters");
+    (void)snprintf(text, sizeof(text), "--addr=%0256d:1", 0);
+    ok(parse_one(text) == OPTIONS_ERROR, "not one of 256");
+}
+
+struct mistake {
+    const char *argument;
+    const char *why;
+};
+
+static const struct mistake mistakes[] = {
+    {"--bogus", "--bogus: unknown option"},
+    {"--bogus=x", "--bogus: unknown option"},
+    {"--max-roomsx=1", "--max-roomsx: unknown option"},
+    {"--max-r=1", "--max-r: ambiguous option"},
+    {"-x", "-x: unknown option"},
+    {"-h", "-h: unknown option"},
+    {"-xyz", "-x: unknown option"},
+    {"-?", "-?: unknown option"},
+    {"stray", "\"stray\": unexpected argument"},
+    {"-", "\"-\": unexpected argument"},
+    {"--check=1", "--check: takes no value"},
+    {"--help=", "--help: takes no value"},
+    {"--max-rooms=0", "--max-rooms: \"0\" is not a number from 1 to 1000000"},
+    {"--max-rooms=1000001", "--max-rooms: \"1000001\" is not a number from 1 to 1000000"},
+    {"--max-rooms=-1", "--max-rooms: \"-1\" is not a number from 1 to 1000000"},
+    {"--max-rooms=1k", "--max-rooms: \"1k\" is not a number from 1 to 1000000"},
+    {"--max-rooms= 1", "--max-rooms: \" 1\" is not a number from 1 to 1000000"},
+    {"--max-rooms=99999999999999999999999",
+     "--max-rooms: \"99999999999999999999999\" is not a number from 1 to 1000000"},
+    {"--max-clients=none", "--max-clients: \"none\" is not a number from 0 to 1000000"},
+    {"--limit-messages=0", "--limit-messages: \"0\" is not a number from 1 to 1000000, or none"},
+    {"--limit-messages=nonee",
+     "--limit-messages: \"nonee\" is not a number from 1 to 1000000, or none"},
+    {"--room-grace=3600001", "--room-grace: \"3600001\" is not a number from 0 to 3600000"},
+    {"--outbox=65535", "--outbox: \"65535\" is not a number from 65536 to 1073741824"},
+    {"--durability=Full", "--durability: \"Full\" is not process or full"},
+    {"--durability=a\nb", "--durability: \"a?b\" is not process or full"},
+};
+
+static void
+test_mistakes(void)
+{
+    for (size_t i = 0; i < sizeof(mistakes) / sizeof(*mistakes); i++) {
+        bool refused = parse_one(mistakes[i].argument) == OPTIONS_ERROR;
+        if (!ok(refused && strcmp(why, mistakes[i].why) == 0, "refused: %s", mistakes[i].why))
+            printf("# %s\n", why);
+    }
+    set_variable("CHATD_MAX_ROOMS", "many");
+    ok(parse((char *[]){NULL}) == OPTIONS_ERROR &&
+           strcmp(why, "CHATD_MAX_ROOMS: \"many\" is not a number from 1 to 1000000") == 0,
+       "refused in the environment");
+    clear_environment();
+}
+
+static void
+test_combinations(void)
+{
+    char separate[] = "--db";
+    char value[] = "path";
+    char first[] = "--max-rooms=1";
+    char second[] = "--max-rooms=2";
+    char end[] = "--";
+    char stray[] = "stray";
+
+    ok(parse((char *[]){separate, value, NULL}) == OPTIONS_RUN && options.database == value,
+       "a value as an argument of its own");
+    ok(parse((char *[]){first, second, NULL}) == OPTIONS_RUN && options.max_rooms == 2,
+       "of two the last one wins");
+    ok(parse_one("--che") == OPTIONS_RUN && options.check, "an abbreviation");
+    ok(parse((char *[]){end, NULL}) == OPTIONS_RUN, "-- alone");
+    ok(parse((char *[]){end, stray, NULL}) == OPTIONS_ERROR, "an argument behind --");
+    ok(parse((char *[]){stray, first, NULL}) == OPTIONS_ERROR, "an argument before an option");
+    set_variable("CHATD_CHECK", "1");
+    ok(parse((char *[]){NULL}) == OPTIONS_RUN && !options.check, "--check is no variable");
+    set_variable("CHATD_PORTS", "1");
+    ok(parse((char *[]){NULL}) == OPTIONS_RUN, "other variables are not ours");
+    clear_environment();
+}
+
+/* Parses with the standard output going to a file, and returns what was written. */
+static const char *
+output_of(const char *argument, enum options_result *result)
+{
+    static char output[8192];
+    FILE *file = tmpfile();
+    int standard = dup(STDOUT_FILENO);
+    size_t length;
+
+    if (file == NULL || standard < 0 || fflush(stdout) != 0)
+        abort();
+    if (dup2(fileno(file), STDOUT_FILENO) < 0)
+        abort();
+    *result = parse_one(argument);
+    if (fflush(stdout) != 0 || dup2(standard, STDOUT_FILENO) < 0 || close(standard) != 0)
+        abort();
+    rewind(file);
+    length = fread(output, 1, sizeof(output) - 1, file);
+    output[length] = '\0';
+    if (fclose(file) != 0)
+        abort();
+    return output;
+}
+
+static void
+test_output(void)
+{
+    enum options_result result;
+    const char *output = output_of("--version", &result);
+    size_t longest = 0;
+
+    ok(result == OPTIONS_EXIT && strcmp(output, "chatd " CHATD_VERSION "\n") == 0, "--version");
+    set_variable("CHATD_MAX_ROOMS", "many");
+    output = output_of("--help", &result);
+    clear_environment();
+    ok(result == OPTIONS_EXIT, "--help, whatever the environment says");
+    for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+        ok(strstr(output, values[i].option) != NULL, "it has %s", values[i].option);
+    ok(strstr(output, "(default: ./chatdb.db)") != NULL, "it has defaults");
+    ok(strstr(output, "CHATD_ADDR") != NULL, "it says how a variable is called");
+    while (*output != '\0') {
+        size_t length = strcspn(output, "\n");
+        longest = length > longest ? length : longest;
+        output += length + (output[length] == '\n');
+    }
+    ok(longest <= 100, "its longest line has %zu columns", longest);
+}
+
+int
+main(void)
+{
+    clear_environment();
+    test_defaults();
+    test_values();
+    test_addresses();
+    test_mistakes();
+    test_combinations();
+    test_output();
+    return done_testing();
+}
