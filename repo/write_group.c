@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,27 +15,21 @@
  * and after which it insists: it then makes the others wait, for a moment, so that the log can be
  * begun anew even if somebody reads or writes at any time.
  */
-#define CHECKPOINT_FRAMES  2000
+#define CHECKPOINT_FRAMES  4000
 #define RESTART_FRAMES     16000
 #define RESTART_TIMEOUT_MS 100
 
 /* Locks: [I] immutable, [a] atomic, [m] under the group's mutex, [T] the leader's thread. */
 
-enum request_state {
-    REQUEST_WAITING, /* in the queue, or taken by a leader */
-    REQUEST_LEADS,   /* first in the queue, and the next leader */
-    REQUEST_DONE,    /* `result` is there */
-};
-
 /* A caller of write_group_run, on its stack. */
 struct request {
-    write_function function;  /* [I] */
-    void *argument;           /* [I] */
-    int64_t deadline;         /* [I] until when it waits for another process's lock */
-    int result;               /* [T], then the caller's once the state is REQUEST_DONE */
-    enum request_state state; /* [m] */
-    pthread_cond_t changed;   /* its own, so that nobody is woken for another */
-    struct request *next;     /* [m], [T] once taken */
+    write_function function; /* [I] */
+    void *argument;          /* [I] */
+    int64_t deadline;        /* [I] until when it waits for another process's lock */
+    int result;              /* [T], then the caller's once it is woken */
+    bool leads;              /* [m], then the caller's: woken to lead, and not because it is done */
+    sem_t woken;             /* its own, so that nobody is woken for another */
+    struct request *next;    /* [m], [T] once taken */
 };
 
 struct write_group {
@@ -195,59 +190,72 @@ take(struct write_group *group, bool all, int64_t now)
     return taken;
 }
 
-/* Wakes the caller of each request that was taken, and names the next leader. */
 static void
-finish(struct write_group *group, struct request *taken, const struct request *leader)
+wake(struct request *request)
 {
-    while (taken != NULL) {
-        /* A caller may be gone as soon as it is done and the mutex free: so look ahead first. */
-        struct request *next = taken->next;
-        taken->state = REQUEST_DONE;
-        if (taken != leader)
-            condition_signal(&taken->changed);
-        taken = next;
-    }
-    group->has_leader = group->first != NULL;
-    if (group->has_leader) {
-        group->first->state = REQUEST_LEADS;
-        condition_signal(&group->first->changed);
-    }
+    int error = sem_post(&request->woken);
+    assert(error == 0);
 }
 
-/* Leads one transaction. The mutex is held on entry and on return, and free in between. */
+static void
+wait_for_wake(struct request *request)
+{
+    while (sem_wait(&request->woken) != 0)
+        assert(errno == EINTR);
+}
+
+/* Names the next leader, if anybody waits. */
+static void
+pass_on(struct write_group *group)
+{
+    mutex_lock(&group->mutex);
+    struct request *next = group->first;
+    group->has_leader = next != NULL;
+    if (next != NULL)
+        next->leads = true;
+    mutex_unlock(&group->mutex);
+    if (next != NULL)
+        wake(next);
+}
+
+/* Leads one transaction: the leader's own and that of all who wait. */
 static void
 lead(struct write_group *group, struct request *leader)
 {
-    assert(group->first == leader);
-    mutex_unlock(&group->mutex);
     int error = begin(group->connection, leader->deadline);
     mutex_lock(&group->mutex);
+    assert(group->first == leader);
     /* Who came while another process held the lock has not waited as long as it may. */
     struct request *taken = take(group, error != -EBUSY, monotonic_ms());
     mutex_unlock(&group->mutex);
 
-    if (error == 0) {
+    bool begun = error == 0;
+    if (begun)
         error = commit_requests(group, taken);
-        if (error != 0 && taken->next != NULL)
-            commit_separately(group, taken);
-        else
-            for (struct request *request = taken; request != NULL; request = request->next)
-                request->result = error;
+    if (begun && error != 0 && taken->next != NULL) {
+        commit_separately(group, taken);
     } else {
         for (struct request *request = taken; request != NULL; request = request->next)
             request->result = error;
     }
-    mutex_lock(&group->mutex);
-    finish(group, taken, leader);
+
+    while (taken != NULL) {
+        /* A request is gone as soon as its caller is awake. */
+        struct request *next = taken->next;
+        if (taken != leader)
+            wake(taken);
+        taken = next;
+    }
+    /* Last, so that those who come back at once are in the next transaction and not behind it. */
+    pass_on(group);
 }
 
 int
 write_group_run(struct write_group *group, write_function function, void *argument)
 {
     struct request request = {.function = function, .argument = argument};
-    int error = pthread_cond_init(&request.changed, NULL);
-    if (error != 0)
-        return -error;
+    if (sem_init(&request.woken, 0, 0) != 0)
+        return -errno;
 
     mutex_lock(&group->mutex);
     /* Under the mutex, so that the queue is in the order of the deadlines too. */
@@ -255,17 +263,18 @@ write_group_run(struct write_group *group, write_function function, void *argume
     *group->last = &request;
     group->last = &request.next;
     group->waiting++;
-    if (!group->has_leader) {
-        group->has_leader = true;
-        request.state = REQUEST_LEADS;
-    }
-    while (request.state == REQUEST_WAITING)
-        condition_wait(&request.changed, &group->mutex);
-    if (request.state == REQUEST_LEADS)
-        lead(group, &request);
+    request.leads = !group->has_leader;
+    bool waits = group->has_leader;
+    group->has_leader = true;
     mutex_unlock(&group->mutex);
 
-    condition_destroy(&request.changed);
+    if (waits)
+        wait_for_wake(&request);
+    if (request.leads)
+        lead(group, &request);
+
+    int error = sem_destroy(&request.woken);
+    assert(error == 0);
     return request.result;
 }
 
