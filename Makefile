@@ -20,7 +20,7 @@ PUBSUB := inbox local message pubsub queue
 REPO   := schema sqlite sqlite_append sqlite_lease sqlite_room sqlite_user write_group
 ROOMS  := auditor event identifier lobby lobby_reconcile lobby_subscriber lock log mailbox member \
           registry room room_members room_posts rooms roster subscriber utf8
-SERVER := assets client command counters handover http json_guard loop options \
+SERVER := assets client client_input command counters handover http json_guard loop options \
           options_table outbox server websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 

@@ -11,7 +11,7 @@
 /* [I] immutable once made, [a] atomic */
 struct message {
     atomic_uint references; /* [a] */
-    unsigned header_length; /* [I] 2, 4 or 10 */
+    unsigned header_length; /* [I] 2, 4 or 10; 0 when the text is a frame itself */
     uint64_t seq;           /* [I] */
     size_t length;          /* [I] of the text */
     /* [I] FRAME_HEADER_MAX bytes that end with the header, and the text right behind them */
@@ -32,8 +32,8 @@ write_header(char *end, size_t length)
     return 2 + extended;
 }
 
-struct message *
-message_new(const char *text, size_t length, uint64_t seq)
+static struct message *
+make(const char *text, size_t length, uint64_t seq)
 {
     struct message *message;
 
@@ -43,12 +43,28 @@ message_new(const char *text, size_t length, uint64_t seq)
     if (message == NULL)
         return NULL;
     atomic_init(&message->references, 1);
-    message->header_length = write_header(message->storage + FRAME_HEADER_MAX, length);
+    message->header_length = 0;
     message->seq = seq;
     message->length = length;
     if (length > 0)
         memcpy(message->storage + FRAME_HEADER_MAX, text, length);
     return message;
+}
+
+struct message *
+message_new(const char *text, size_t length, uint64_t seq)
+{
+    struct message *message = make(text, length, seq);
+
+    if (message != NULL)
+        message->header_length = write_header(message->storage + FRAME_HEADER_MAX, length);
+    return message;
+}
+
+struct message *
+message_new_frame(const void *frame, size_t length)
+{
+    return make(frame, length, 0);
 }
 
 struct message *

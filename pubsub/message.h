@@ -20,6 +20,12 @@ struct message;
  */
 struct message *message_new(const char *text, size_t length, uint64_t seq);
 
+/*
+ * Makes a message of a copy of a whole frame, a control frame for example: its text is that frame.
+ * The caller holds the one reference. NULL: out of memory.
+ */
+struct message *message_new_frame(const void *frame, size_t length);
+
 /* Takes one more reference and returns the message. */
 struct message *message_hold(struct message *message);
 

@@ -1,0 +1,97 @@
+/*
+ * A client: one WebSocket connection, from the hand-over to its end. It is a member of rooms
+ * (rooms/member.h), and belongs to one I/O loop, whose thread alone reads from it and closes it;
+ * any thread may send.
+ *
+ * References: the loop's, from the start to the end of the connection; the lobby's and each
+ * membership's.
+ */
+#ifndef SERVER_CLIENT_H
+#define SERVER_CLIENT_H
+
+#include "rooms/member.h"
+#include "server/loop.h"
+#include "server/outbox.h"
+#include "server/websocket.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct server;
+
+struct client {
+    struct member member;   /* first: a member of this kind is a client */
+    struct server *server;  /* [I] */
+    struct loop *loop;      /* [I] */
+    atomic_uint references; /* [a] */
+    atomic_uint under_way;  /* [a] posts that were not answered */
+    atomic_bool paused;     /* [a] not read from until posts were answered; set by the loop */
+    struct lock lock;       /* rank LOCK_CLIENT: the fields marked [m] */
+    int socket;             /* [m] changed by the loop alone; -1 once ended */
+    struct outbox outbox;   /* [m] */
+    uint16_t close_code;    /* [m] what it is to be closed with; 0: not */
+    bool deaf;              /* [m] nothing more is sent, but a Close */
+    bool wants_output;      /* [m] watched for output */
+    struct websocket_decoder decoder; /* [T] of the loop */
+    char *partial;                    /* [T] an incomplete frame, or NULL */
+    uint32_t partial_length;          /* [T] */
+    uint32_t partial_size;            /* [T] */
+    bool watched;                     /* [T] on a list of the loop */
+    bool closing;                     /* [T] a Close was sent or is about to be */
+    bool write_ended;                 /* [T] after the Close, the sending side was shut down */
+    bool pinged;                      /* [T] since something came last */
+    int64_t heard;                    /* [T] clock_monotonic_ms, when something came last */
+    int64_t post_time;         /* [T] microseconds up to which its rate of posts is used up */
+    struct client *newer;      /* [T] of the loop's list */
+    struct client *older;      /* [T] */
+    struct client *next_asked; /* [loop's lock] */
+    unsigned asked;            /* [loop's lock] enum loop_request */
+    char name[];               /* [I] */
+};
+
+/*
+ * Takes over the connected socket of a user with that name (valid, of `length` bytes): the client
+ * is welcomed, put on the list of who is online, and served from now on. Any thread; never blocks.
+ * Returns 0 and the client in *out, held for the caller, or a negative errno, when the socket stays
+ * the caller's.
+ */
+int client_start(struct server *server, int socket, const char *name, size_t length,
+                 struct client **out);
+
+/* Has the client closed with the code. Any thread; never blocks. */
+void client_abort(struct client *client, uint16_t code);
+
+/* Sends a message that is for this client alone, and gives the caller's reference back. */
+void client_send(struct client *client, struct message *message);
+
+/*
+ * The following are for the loop, on its thread.
+ */
+
+/* The socket can be read from, or has failed. */
+void client_handle_input(struct client *client);
+
+/* The socket takes output again. */
+void client_handle_output(struct client *client);
+
+/* What other threads asked for (enum loop_request). */
+void client_handle_request(struct client *client, unsigned request);
+
+/* Begins to close, with a code and a reason for a person; once it has begun, does nothing. */
+void client_close(struct client *client, uint16_t code, const char *reason);
+
+/* Closes with 1012 as soon as every post is answered. */
+void client_drain(struct client *client);
+
+/* Sends a ping. */
+void client_ping(struct client *client);
+
+/* Ends the connection at once and gives the loop's reference back. */
+void client_end(struct client *client);
+
+void client_hold(struct client *client);
+
+void client_rele(struct client *client);
+
+#endif

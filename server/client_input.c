@@ -1,0 +1,178 @@
+#include "server/client_input.h"
+
+#include "pubsub/message.h"
+#include "server/client.h"
+#include "server/command.h"
+#include "server/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define OPCODE_PONG 0xA
+
+void
+client_input_forget(struct client *client)
+{
+    free(client->partial);
+    client->partial = NULL;
+    client->partial_length = 0;
+    client->partial_size = 0;
+}
+
+/* Sees to it that the incomplete frame has room to be completed. */
+static int
+make_room(struct client *client, size_t needed)
+{
+    if (needed <= client->partial_size)
+        return 0;
+    char *partial = realloc(client->partial, needed);
+    if (partial == NULL)
+        return -ENOMEM;
+    client->partial = partial;
+    client->partial_size = (uint32_t)needed;
+    return 0;
+}
+
+/* Keeps what was read and not handled, which may be kept already, at another place. */
+static int
+keep(struct client *client, const char *data, size_t length)
+{
+    if (length == 0) {
+        client_input_forget(client);
+        return 0;
+    }
+    size_t needed = websocket_frame_needs(data, length);
+    if (client->partial == NULL) {
+        int error = make_room(client, needed > length ? needed : length);
+        if (error != 0)
+            return error;
+    }
+    memmove(client->partial, data, length);
+    client->partial_length = (uint32_t)length;
+    return make_room(client, needed);
+}
+
+/*
+ * Whether the client has as many posts under way as it may: then it is not read from until some
+ * were answered.
+ */
+static bool
+must_pause(struct client *client)
+{
+    if (client->closing || atomic_load(&client->under_way) < MEMBER_POSTS_MAX)
+        return false;
+    atomic_store(&client->paused, true);
+    /* Answers that came before the pause was seen do not end it. */
+    if (atomic_load(&client->under_way) < MEMBER_POSTS_MAX) {
+        atomic_store(&client->paused, false);
+        return false;
+    }
+    lock_take(&client->lock);
+    loop_rewatch(client->loop, client, client->socket, false, client->wants_output);
+    lock_drop(&client->lock);
+    return true;
+}
+
+static void
+answer_ping(struct client *client, const struct websocket_event *event)
+{
+    char frame[WEBSOCKET_CONTROL_FRAME_MAX];
+    size_t length = websocket_control_frame(frame, OPCODE_PONG, event->data, event->length);
+    struct message *message = message_new_frame(frame, length);
+
+    if (message != NULL)
+        client_send(client, message);
+}
+
+/* Returns whether the connection goes on. */
+static bool
+handle_event(struct client *client, const struct websocket_event *event)
+{
+    switch (event->kind) {
+    case WEBSOCKET_EVENT_NONE:
+    case WEBSOCKET_EVENT_PONG:
+        break;
+    case WEBSOCKET_EVENT_TEXT:
+        if (!client->closing)
+            command_handle(client, event->data, event->length);
+        break;
+    case WEBSOCKET_EVENT_PING:
+        if (!client->closing)
+            answer_ping(client, event);
+        break;
+    case WEBSOCKET_EVENT_CLOSE:
+        if (client->closing) {
+            client_end(client);
+            return false;
+        }
+        client_close(client, event->code, "");
+        return false;
+    case WEBSOCKET_EVENT_ERROR:
+        atomic_fetch_add(&client->server->counters.protocol_closed, 1);
+        client_close(client, event->code, event->reason);
+        return false;
+    }
+    return true;
+}
+
+static void
+handle_data(struct client *client, char *data, size_t length)
+{
+    size_t at = 0;
+
+    while (at < length && !must_pause(client)) {
+        struct websocket_event event;
+        size_t used = websocket_decode(&client->decoder, data + at, length - at, &event);
+        if (used == 0)
+            break;
+        at += used;
+        if (!handle_event(client, &event))
+            return;
+    }
+    if (keep(client, data + at, length - at) != 0)
+        client_close(client, WEBSOCKET_CLOSE_INTERNAL_ERROR, "out of memory");
+}
+
+void
+client_handle_input(struct client *client)
+{
+    /* Nothing is read from a paused client: what the epoll tells of it is its end. */
+    if (client->socket < 0 || atomic_load(&client->paused)) {
+        client_end(client);
+        return;
+    }
+    size_t size;
+    char *buffer = loop_buffer(client->loop, &size);
+    bool is_partial = client->partial != NULL;
+    if (is_partial) {
+        buffer = client->partial + client->partial_length;
+        size = client->partial_size - client->partial_length;
+    }
+    ssize_t got = recv(client->socket, buffer, size, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    if (got <= 0) {
+        client_end(client);
+        return;
+    }
+    loop_heard(client->loop, client);
+    if (is_partial)
+        handle_data(client, client->partial, client->partial_length + (size_t)got);
+    else
+        handle_data(client, buffer, (size_t)got);
+}
+
+void
+client_input_resume(struct client *client)
+{
+    if (client->closing || !atomic_load(&client->paused))
+        return;
+    atomic_store(&client->paused, false);
+    lock_take(&client->lock);
+    loop_rewatch(client->loop, client, client->socket, true, client->wants_output);
+    lock_drop(&client->lock);
+    if (client->partial != NULL)
+        handle_data(client, client->partial, client->partial_length);
+}

@@ -1,0 +1,171 @@
+#include "server/counters.h"
+
+#include "repo/repo.h"
+#include "rooms/lobby.h"
+#include "rooms/registry.h"
+#include "server/assets.h"
+#include "server/server.h"
+
+#include <civetweb.h>
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int
+send_text(struct mg_connection *connection, const char *type, const char *text, size_t length)
+{
+    const char *method = mg_get_request_info(connection)->request_method;
+    bool is_head = strcmp(method, "HEAD") == 0;
+
+    if (!is_head && strcmp(method, "GET") != 0) {
+        (void)mg_printf(connection,
+                        "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\n"
+                        "Content-Length: 0\r\n%sConnection: close\r\n\r\n",
+                        assets_security_headers);
+        return 405;
+    }
+    (void)mg_printf(connection,
+                    "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+                    "Cache-Control: no-store\r\n%sConnection: close\r\n\r\n",
+                    type, length, assets_security_headers);
+    if (!is_head)
+        (void)mg_write(connection, text, length);
+    return 200;
+}
+
+int
+counters_serve_health(struct server *server, struct mg_connection *connection)
+{
+    char *text = NULL;
+    int status = 503;
+
+    cJSON *root = cJSON_CreateObject();
+    if (cJSON_AddStringToObject(root, "status", "ok") != NULL &&
+        cJSON_AddStringToObject(root, "version", CHATD_VERSION) != NULL &&
+        cJSON_AddStringToObject(root, "instance", server->rooms.instance) != NULL)
+        text = cJSON_PrintUnformatted(root);
+    if (text != NULL)
+        status = send_text(connection, "application/json; charset=utf-8", text, strlen(text));
+    else
+        mg_send_http_error(connection, 503, "out of memory");
+    cJSON_free(text);
+    cJSON_Delete(root);
+    return status;
+}
+
+/* The number of this process's threads, or 0 where it cannot be read: field 20 of proc(5)'s stat. */
+static uint64_t
+thread_count(void)
+{
+    char line[1024];
+    uint64_t count = 0;
+    FILE *file = fopen("/proc/self/stat", "re");
+
+    if (file == NULL)
+        return 0;
+    const char *at = fgets(line, sizeof(line), file) != NULL ? strrchr(line, ')') : NULL;
+    for (int field = 2; at != NULL && field < 20; field++)
+        at = strchr(at + 1, ' ');
+    if (at != NULL)
+        count = strtoull(at, NULL, 10);
+    fclose(file);
+    return count;
+}
+
+/* Resident memory in bytes, or 0: the second field of proc(5)'s statm, in pages. */
+static uint64_t
+resident_bytes(void)
+{
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%*u %llu", &pages) != 1)
+        pages = 0;
+    fclose(file);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+struct metric {
+    const char *name;
+    const char *type;
+    const char *help;
+    uint64_t value;
+};
+
+static void
+write_metrics(FILE *stream, struct server *server)
+{
+    struct repo_statistics stored;
+    const struct server_counters *counters = &server->counters;
+    const struct rooms_counters *rooms = &server->rooms.counters;
+
+    repo_statistics(server->repo, &stored);
+    const struct metric metrics[] = {
+        {"chatd_clients", "gauge", "Connections open.", atomic_load(&server->clients)},
+        {"chatd_users_online", "gauge", "Users online, on every instance.",
+         lobby_online(server->rooms.lobby)},
+        {"chatd_rooms", "gauge", "Rooms running.", registry_count(server->rooms.registry)},
+        {"chatd_threads", "gauge", "Threads of the process.", thread_count()},
+        {"chatd_resident_bytes", "gauge", "Resident memory.", resident_bytes()},
+        {"chatd_outbox_bytes", "gauge", "Bytes that wait for clients that read slowly.",
+         (uint64_t)atomic_load(&counters->outbox_bytes)},
+        {"chatd_lobby_backlog", "gauge", "Arrivals and departures that wait to be stored.",
+         lobby_backlog(server->rooms.lobby)},
+        {"chatd_clients_accepted_total", "counter", "Connections that became clients.",
+         atomic_load(&counters->accepted)},
+        {"chatd_clients_refused_total", "counter", "Upgrades that were refused.",
+         atomic_load(&counters->refused)},
+        {"chatd_slow_clients_closed_total", "counter", "Clients closed for reading too slowly.",
+         atomic_load(&counters->slow_closed)},
+        {"chatd_protocol_errors_closed_total", "counter",
+         "Clients closed for breaking the WebSocket protocol.",
+         atomic_load(&counters->protocol_closed)},
+        {"chatd_timed_out_clients_total", "counter", "Clients from whom nothing came any more.",
+         atomic_load(&counters->timed_out)},
+        {"chatd_command_errors_total", "counter", "Commands answered with an error at once.",
+         atomic_load(&counters->errors)},
+        {"chatd_posts_total", "counter", "Messages that rooms were asked to store.",
+         atomic_load(&rooms->posts)},
+        {"chatd_messages_stored_total", "counter", "Messages stored.", stored.messages},
+        {"chatd_deliveries_total", "counter", "Messages handed to members, each counted.",
+         atomic_load(&rooms->deliveries)},
+        {"chatd_repaired_gaps_total", "counter",
+         "Messages read from the repository since the bus did not bring them.",
+         atomic_load(&rooms->repaired)},
+        {"chatd_invalid_payloads_total", "counter", "Payloads of the bus that were refused.",
+         atomic_load(&rooms->invalid_payloads)},
+        {"chatd_commits_total", "counter", "Transactions committed.", stored.commits},
+        {"chatd_writes_total", "counter", "Writes that those transactions served.", stored.writes},
+        {"chatd_failed_commits_total", "counter", "Transactions rolled back.", stored.failures},
+    };
+    for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
+        fprintf(stream, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", metrics[i].name,
+                metrics[i].help, metrics[i].name, metrics[i].type, metrics[i].name,
+                metrics[i].value);
+}
+
+int
+counters_serve_metrics(struct server *server, struct mg_connection *connection)
+{
+    char *text = NULL;
+    size_t length = 0;
+    int status = 503;
+    FILE *stream = open_memstream(&text, &length);
+
+    if (stream != NULL) {
+        write_metrics(stream, server);
+        if (fclose(stream) == 0)
+            status =
+                send_text(connection, "text/plain; version=0.0.4; charset=utf-8", text, length);
+    }
+    if (status == 503)
+        mg_send_http_error(connection, 503, "out of memory");
+    free(text);
+    return status;
+}

@@ -1,0 +1,40 @@
+/*
+ * The hand-over: taking a WebSocket connection away from civetweb once it has done the upgrade.
+ *
+ * civetweb keeps a worker thread for each WebSocket as long as it lives. So, in its ready handler,
+ * the connection's descriptor is duplicated to a high number, which is ours from then on, and a
+ * descriptor at whose other end nobody is takes its place in civetweb: it reads an end of file,
+ * cleans up, and its worker is free, while the TCP connection lives on.
+ *
+ * civetweb does not tell the descriptor. It is found among the low ones, where civetweb's are since
+ * ours are moved up: the one socket whose peer is the request's, and whose own port is the server's.
+ */
+#ifndef SERVER_HANDOVER_H
+#define SERVER_HANDOVER_H
+
+struct mg_request_info;
+
+/* How many descriptors civetweb may have at a time: listening, queued and served connections. */
+#define HANDOVER_DESCRIPTORS 64
+
+struct handover {
+    int first; /* [I] the lowest descriptor that civetweb can have */
+    int base;  /* [I] above everything that civetweb opens: where ours begin */
+    int dummy; /* [I] a socket at whose other end nobody is */
+};
+
+/* Prepares hand-overs, just before civetweb is started. Returns 0 or a negative errno. */
+int handover_open(struct handover *handover);
+
+void handover_close(struct handover *handover);
+
+/*
+ * Takes the connection of the request over. Called in civetweb's ready handler, by its worker. On
+ * success *socket is the caller's; on failure the connection stays with civetweb: -ENOENT when it
+ * is not found, -EEXIST when two sockets fit (the same peer, connected to two addresses of this
+ * machine), -EMFILE, …
+ */
+int handover_take(const struct handover *handover, const struct mg_request_info *request,
+                  int *socket);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * An I/O loop: one thread with an epoll over its clients' sockets. It reads and decodes, writes
+ * what could not be written at once, sends pings and ends what has gone silent.
+ */
+#ifndef SERVER_LOOP_H
+#define SERVER_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct client;
+struct loop;
+struct server;
+
+/* What other threads may ask of the loop about a client; may be combined. */
+enum loop_request {
+    LOOP_START = 1,  /* the client is new: watch it */
+    LOOP_RESUME = 2, /* its posts were answered: read from it again */
+    LOOP_CLOSE = 4,  /* it is to be closed, with the code that it says */
+};
+
+/* Starts a loop's thread. Returns 0 or a negative errno. */
+int loop_start(struct server *server, struct loop **out);
+
+/*
+ * Closes every client with 1012, once its posts are answered, and ends the thread when none is left
+ * or `deadline` (clock_monotonic_ms) has passed. Any thread; does not block.
+ */
+void loop_stop(struct loop *loop, int64_t deadline);
+
+/* Waits until the thread has ended, frees the loop and clears the pointer. Blocks. */
+void loop_join(struct loop **loop);
+
+/* Has the loop do something about its client soon. Any thread; never blocks. */
+void loop_ask(struct loop *loop, struct client *client, enum loop_request request);
+
+/*
+ * The following are for client.c, on the loop's own thread.
+ */
+
+/* A buffer that the loop's clients share while they read; *size is its length. */
+char *loop_buffer(struct loop *loop, size_t *size);
+
+/* Watches the client's socket for input, and for output if it says so. */
+int loop_watch(struct loop *loop, struct client *client, int socket);
+
+/* Changes what is watched for. Any thread that holds the client's lock. */
+void loop_rewatch(struct loop *loop, struct client *client, int socket, bool input, bool output);
+
+/* Something came from the client: it is the last one now to be looked at for silence. */
+void loop_heard(struct loop *loop, struct client *client);
+
+/* The client is being closed, and ended if that is not done in a while. */
+void loop_closing(struct loop *loop, struct client *client);
+
+/* The client has ended: it is on no list of the loop any more. */
+void loop_forget(struct loop *loop, struct client *client);
+
+/* Whether the loop is stopping. */
+bool loop_is_stopping(const struct loop *loop);
+
+#endif

@@ -1,0 +1,85 @@
+#include "rooms/log.h"
+#include "server/options.h"
+#include "server/server.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WHY_SIZE   512
+#define EXIT_USAGE 2
+
+/* A second signal: whoever sends it does not want to wait. */
+static void
+end_at_once(int signal_number)
+{
+    _exit(128 + signal_number);
+}
+
+/* No thread but this one gets the signals that end the server, and this one waits for them. */
+static int
+block_signals(sigset_t *set)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction end = {.sa_handler = end_at_once};
+
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigaction(SIGTERM, &end, NULL) < 0 ||
+        sigaction(SIGINT, &end, NULL) < 0)
+        return -errno;
+    return -pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+static void
+wait_for_signal(const sigset_t *set)
+{
+    int number;
+
+    int error = sigwait(set, &number);
+    if (error == 0)
+        log_info("signal number=%d", number);
+    else
+        log_warn(error, "sigwait-failed");
+}
+
+int
+main(int argc, char **argv)
+{
+    static struct options options;
+    static struct server server;
+    char why[WHY_SIZE] = "";
+    sigset_t signals;
+
+    switch (options_parse(argc, argv, &options, why, sizeof(why))) {
+    case OPTIONS_RUN:
+        break;
+    case OPTIONS_EXIT:
+        return EXIT_SUCCESS;
+    case OPTIONS_ERROR:
+        fprintf(stderr, "chatd: %s\n", why);
+        return EXIT_USAGE;
+    }
+    int error = block_signals(&signals);
+    if (error == 0)
+        error = options.check ? server_check(&options, why, sizeof(why))
+                              : server_start(&server, &options, why, sizeof(why));
+    if (error != 0) {
+        fprintf(stderr, "chatd: %s\n", why[0] != '\0' ? why : strerror(-error));
+        return EXIT_FAILURE;
+    }
+    if (options.check)
+        return EXIT_SUCCESS;
+
+    wait_for_signal(&signals);
+    error = pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    if (error != 0)
+        log_warn(error, "signals-not-unblocked");
+    server_stop(&server);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,265 @@
+#include "server/server.h"
+
+#include "pubsub/pubsub.h"
+#include "repo/repo.h"
+#include "rooms/lock.h"
+#include "rooms/log.h"
+#include "server/handover.h"
+#include "server/http.h"
+#include "server/loop.h"
+#include "server/options.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#define THREAD_STACK_BYTES (512 * 1024) /* address space; only what is used becomes resident */
+#define BUSY_TIMEOUT_MS    2000         /* for another process's write lock */
+#define DRAIN_MS           3000         /* for clients to be answered and to go */
+#define CLIENTS_MIN        16
+
+/*
+ * Raises the descriptor limit to what is allowed, and finds how many clients that leaves room for:
+ * what is open already, and what civetweb may open, is not for them.
+ */
+static int
+limit_clients(struct server *server, char *why, size_t why_size)
+{
+    struct rlimit limit;
+    unsigned wanted = server->options->max_clients;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        snprintf(why, why_size, "cannot read the descriptor limit: %s", strerror(errno));
+        return -errno;
+    }
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+            log_warn(errno, "descriptor-limit-not-raised limit=%ju", (uintmax_t)limit.rlim_max);
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+            return -errno;
+    }
+    unsigned highest = limit.rlim_cur > 1u << 30 ? 1u << 30 : (unsigned)limit.rlim_cur;
+    unsigned reserve = 2 * HANDOVER_DESCRIPTORS;
+    unsigned possible = highest > reserve ? highest - reserve : 0;
+    if (possible < CLIENTS_MIN || wanted > possible) {
+        snprintf(why, why_size,
+                 "the descriptor limit of %u is too low for %u clients: raise it (ulimit -n)%s",
+                 highest, wanted > 0 ? wanted : CLIENTS_MIN,
+                 wanted > 0 ? ", or lower --max-clients" : "");
+        return -EMFILE;
+    }
+    server->max_clients = wanted > 0 ? wanted : possible;
+    return 0;
+}
+
+static int
+set_stack_size(void)
+{
+    pthread_attr_t attributes;
+
+    int error = pthread_attr_init(&attributes);
+    if (error == 0)
+        error = pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
+    if (error == 0)
+        error = pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
+    return -error;
+}
+
+static void
+stop_loops(struct server *server)
+{
+    int64_t deadline = clock_monotonic_ms() + DRAIN_MS;
+
+    for (unsigned i = 0; i < server->loop_count; i++)
+        loop_stop(server->loops[i], deadline);
+}
+
+static void
+join_loops(struct server *server)
+{
+    for (unsigned i = 0; i < server->loop_count; i++)
+        loop_join(&server->loops[i]);
+}
+
+static int
+start_loops(struct server *server)
+{
+    int cores = get_nprocs();
+    unsigned count = cores < 1 ? 1 : cores > SERVER_LOOPS_MAX ? SERVER_LOOPS_MAX : (unsigned)cores;
+
+    for (server->loop_count = 0; server->loop_count < count; server->loop_count++) {
+        int error = loop_start(server, &server->loops[server->loop_count]);
+        if (error != 0) {
+            stop_loops(server);
+            join_loops(server);
+            return error;
+        }
+    }
+    return 0;
+}
+
+static int
+open_rooms(struct server *server)
+{
+    const struct options *options = server->options;
+
+    server->rooms.repo = server->repo;
+    server->rooms.pubsub = server->pubsub;
+    server->rooms.channel_prefix = "chat";
+    server->rooms.max_rooms = options->max_rooms;
+    server->rooms.max_rooms_per_member = options->max_rooms_per_client;
+    server->rooms.grace_ms = options->room_grace_ms;
+    return rooms_open(&server->rooms);
+}
+
+static struct repo_options
+repository(const struct options *options)
+{
+    return (struct repo_options){
+        .path = options->database,
+        .durability = options->durability,
+        .busy_timeout_ms = BUSY_TIMEOUT_MS,
+    };
+}
+
+static int
+check_static_directory(const struct options *options, char *why, size_t why_size)
+{
+    struct stat status;
+
+    if (options->static_directory == NULL)
+        return 0;
+    int error = stat(options->static_directory, &status) < 0 ? -errno : 0;
+    if (error == 0 && !S_ISDIR(status.st_mode))
+        error = -ENOTDIR;
+    if (error != 0)
+        snprintf(why, why_size, "--static: %s: %s", options->static_directory, strerror(-error));
+    return error;
+}
+
+/* Whether a database that is not there could be made. */
+static int
+check_directory_of(const char *path, char *why, size_t why_size)
+{
+    char directory[PATH_MAX];
+
+    snprintf(directory, sizeof(directory), "%s", path);
+    if (access(dirname(directory), W_OK | X_OK) == 0)
+        return 0;
+    int error = -errno;
+    snprintf(why, why_size, "--db: %s cannot be made: %s", path, strerror(-error));
+    return error;
+}
+
+int
+server_check(const struct options *options, char *why, size_t why_size)
+{
+    struct server server = {.options = options};
+    struct repo_options repo_options = repository(options);
+    struct repo *repo;
+
+    int error = limit_clients(&server, why, why_size);
+    if (error == 0)
+        error = check_static_directory(options, why, why_size);
+    if (error != 0)
+        return error;
+    if (access(options->database, F_OK) < 0)
+        return check_directory_of(options->database, why, why_size);
+    error = repo_open(&repo_options, &repo, why, why_size);
+    if (error == 0)
+        repo_close(&repo);
+    return error;
+}
+
+int
+server_start(struct server *server, const struct options *options, char *why, size_t why_size)
+{
+    struct repo_options repo_options = repository(options);
+
+    memset(server, 0, sizeof(*server));
+    server->options = options;
+    int error = limit_clients(server, why, why_size);
+    if (error == 0)
+        error = check_static_directory(options, why, why_size);
+    if (error != 0)
+        return error;
+    snprintf(why, why_size, "cannot start");
+    error = set_stack_size();
+    if (error != 0)
+        return error;
+    error = repo_open(&repo_options, &server->repo, why, why_size);
+    if (error != 0)
+        return error;
+    error = pubsub_open_local(&server->pubsub);
+    if (error != 0)
+        goto close_repo;
+    error = open_rooms(server);
+    if (error != 0) {
+        snprintf(why, why_size, "cannot open the rooms: %s", strerror(-error));
+        goto close_pubsub;
+    }
+    error = start_loops(server);
+    if (error != 0) {
+        snprintf(why, why_size, "cannot start the I/O loops: %s", strerror(-error));
+        goto close_rooms;
+    }
+    error = http_start(server, &server->http, why, why_size);
+    if (error != 0)
+        goto end_loops;
+    log_info("ready addr=%s version=%s instance=%s max-clients=%u", http_address(server->http),
+             CHATD_VERSION, server->rooms.instance, server->max_clients);
+    return 0;
+
+end_loops:
+    stop_loops(server);
+    join_loops(server);
+close_rooms:
+    rooms_close(&server->rooms);
+close_pubsub:
+    pubsub_close(&server->pubsub);
+close_repo:
+    repo_close(&server->repo);
+    return error;
+}
+
+static void *
+stop_http(void *argument)
+{
+    struct server *server = argument;
+
+    http_stop(&server->http);
+    return NULL;
+}
+
+void
+server_stop(struct server *server)
+{
+    pthread_t stopper;
+
+    log_info("draining clients=%u", atomic_load(&server->clients));
+    atomic_store(&server->draining, true);
+    /* It waits for HTTP clients, for whom chat clients need not wait. */
+    bool is_beside = pthread_create(&stopper, NULL, stop_http, server) == 0;
+    rooms_drain(&server->rooms);
+    stop_loops(server);
+    if (!is_beside)
+        http_stop(&server->http);
+    else if (pthread_join(stopper, NULL) != 0)
+        abort();
+    join_loops(server);
+    rooms_close(&server->rooms);
+    pubsub_close(&server->pubsub);
+    repo_close(&server->repo);
+    log_info("stopped");
+}
