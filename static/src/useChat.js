@@ -1,8 +1,9 @@
 // The one chat of the page: the state that components read, and the chat that they call.
-import { computed, reactive } from 'vue'
-import { Chat, createState } from './chat/chat.js'
+import { computed, reactive, watch } from 'vue'
+import { Chat } from './chat/chat.js'
 import { Connection } from './chat/connection.js'
 import { Roster } from './chat/roster.js'
+import { createState } from './chat/state.js'
 import { remember } from './memory.js'
 
 export const state = reactive(createState())
@@ -36,14 +37,10 @@ export function peopleOnline() {
   return state.rosterVersion >= 0 ? roster.size : 0
 }
 
-export function joinRoom(name) {
-  chat.join(name)
-  remember.room(name.trim())
-}
-
 export function start() {
   document.addEventListener('visibilitychange', () => chat.setVisible(!document.hidden))
   chat.setVisible(!document.hidden)
   window.addEventListener('online', () => state.phase === 'waiting' && chat.reconnectNow())
+  watch(current, (one) => one && !one.private && remember.room(one.name))
   setInterval(() => chat.checkOverdue(), 5000)
 }

@@ -1,31 +1,12 @@
-// The state of the page and everything that changes it: what a person does, and what the server
-// says. The state is a plain object; the page hands in a reactive one.
+// Everything that changes the state: what a person does, and what the server says.
 import * as conversations from './conversation.js'
 import { Joins } from './joins.js'
-import { LIMITS, request, socketUrl } from './protocol.js'
+import { request, socketUrl } from './protocol.js'
+import { byKey, byName, byPeer, byRoom, createState, isLookedAt } from './state.js'
 import { cleanText, count } from './text.js'
 
 const OVERDUE_MS = 20000
 const MAX_ORPHANS = 200
-
-export function createState() {
-  return {
-    phase: 'closed', // of the connection, with retryAt and why: see connection.js
-    retryAt: 0,
-    why: '',
-    welcomed: false, // since signing in
-    me: null,
-    limits: { ...LIMITS },
-    conversations: [],
-    current: null, // the key of the one that is shown
-    visible: true, // whether the person has the page before them
-    joining: '',
-    joinError: '',
-    peopleError: '',
-    statuses: [],
-    rosterVersion: 0,
-  }
-}
 
 export class Chat {
   #state
@@ -79,7 +60,7 @@ export class Chat {
 
   join(text) {
     const name = cleanText(text).trim()
-    const open = this.#state.conversations.find((one) => !one.private && one.name === name)
+    const open = byName(this.#state, name)
     this.#state.joinError = ''
     if (open) {
       this.show(open.key)
@@ -93,7 +74,7 @@ export class Chat {
   }
 
   openPrivate(user) {
-    const open = this.#state.conversations.find((one) => one.peer?.id === user.id)
+    const open = byPeer(this.#state, user.id)
     this.#state.peopleError = ''
     if (open) this.show(open.key)
     else if (this.#state.phase !== 'connected')
@@ -103,7 +84,7 @@ export class Chat {
   }
 
   rejoin(key) {
-    const conversation = this.#byKey(key)
+    const conversation = byKey(this.#state, key)
     if (!conversation || this.#state.phase !== 'connected') return
     const { private: isPrivate, peer, name } = conversation
     Object.assign(conversation, { status: 'joining', problem: '' })
@@ -115,7 +96,7 @@ export class Chat {
     const at = this.#state.conversations.findIndex((one) => one.key === key)
     if (at < 0) return
     const [{ id, status, private: isPrivate, name, peer }] = this.#state.conversations.splice(at, 1)
-    if (status === 'joined') this.#leaveRoom(id)
+    if (status === 'joined' || status === 'ended') this.#leaveRoom(id)
     const entry = this.#joins.find(isPrivate ? 'private' : 'room', isPrivate ? peer.id : name)
     if (entry) entry.cancelled = true
     if (this.#state.current !== key) return
@@ -125,6 +106,7 @@ export class Chat {
 
   show(key) {
     this.#state.current = key
+    this.#state.shown += 1
     this.#look()
   }
 
@@ -134,23 +116,28 @@ export class Chat {
   }
 
   send(key, text) {
-    const conversation = this.#byKey(key)
+    const conversation = byKey(this.#state, key)
     if (conversation?.status !== 'joined') return
     const id = this.#environment.newId()
-    const message = { id, text: cleanText(text), sender: this.#state.me, ts: this.#environment.now() }
+    const message = {
+      id,
+      text: cleanText(text),
+      sender: this.#state.me,
+      ts: this.#environment.now(),
+    }
     conversations.addSending(conversation, message)
     this.#post(conversation, id, message.text)
   }
 
   retry(key, id) {
-    const conversation = this.#byKey(key)
+    const conversation = byKey(this.#state, key)
     if (conversation?.status !== 'joined') return
     const item = conversations.markSending(conversation, id, this.#environment.now())
     if (item) this.#post(conversation, id, item.text)
   }
 
   discard(key, id) {
-    const conversation = this.#byKey(key)
+    const conversation = byKey(this.#state, key)
     if (conversation) conversations.discard(conversation, id)
   }
 
@@ -197,7 +184,7 @@ export class Chat {
     else if (document.action === 'room-joined') this.#roomJoined(document)
     else if (document.action === 'error') this.#refused(document)
     else if (document.action === 'message-ack') {
-      const conversation = this.#byRoom(document.target.id)
+      const conversation = byRoom(this.#state, document.target.id)
       if (conversation) conversations.markSent(conversation, document)
     }
   }
@@ -222,15 +209,13 @@ export class Chat {
     if (asked && !target.private) this.#state.joining = ''
     if (entry?.cancelled) return this.#leaveRoom(target.id)
     this.#left.delete(target.id)
-    const same = (one) => (target.private ? one.peer?.id === sender.id : one.name === target.name)
-    const matches = (one) => one.private === target.private && same(one)
-    let conversation = this.#state.conversations.find(matches)
-    if (!conversation) {
-      const made = { name: target.private ? sender.name : target.name, peer: target.private ? sender : null }
-      this.#state.conversations.push(conversations.createConversation(made))
-      conversation = this.#state.conversations.find(matches)
-      conversation.fresh = !asked
+    const find = () =>
+      target.private ? byPeer(this.#state, sender.id) : byName(this.#state, target.name)
+    if (!find()) {
+      const made = target.private ? { name: sender.name, peer: sender } : { name: target.name }
+      this.#state.conversations.push(conversations.createConversation(made, !asked))
     }
+    const conversation = find() // not the one made: the state may hand out another object for it
     this.#enter(conversation, target.id, lastSeq)
     if (asked) this.show(conversation.key)
   }
@@ -239,7 +224,10 @@ export class Chat {
     if (conversation.status === 'joined' && conversation.id === id) return
     const missed = conversation.id === id ? lastSeq - conversation.lastSeq : 0
     if (missed > 0)
-      this.#notice(conversation, `${count(missed, 'message was', 'messages were')} sent while you were away.`)
+      this.#notice(
+        conversation,
+        `${count(missed, 'message was', 'messages were')} sent while you were away.`,
+      )
     Object.assign(conversation, { id, lastSeq, status: 'joined', problem: '' })
     const early = this.#orphans.filter(({ target }) => target.id === id)
     this.#orphans = this.#orphans.filter(({ target }) => target.id !== id)
@@ -247,7 +235,7 @@ export class Chat {
   }
 
   #delivered(document) {
-    const conversation = this.#byRoom(document.target.id)
+    const conversation = byRoom(this.#state, document.target.id)
     if (!conversation) {
       if (!this.#left.has(document.target.id) && this.#orphans.length < MAX_ORPHANS)
         this.#orphans.push(document)
@@ -256,24 +244,26 @@ export class Chat {
     if (!document.sender) return this.#notice(conversation, document.message)
     const own = document.sender.id === this.#state.me?.id
     const isNew = conversations.addDelivered(conversation, document, own)
-    if (isNew && !own && !this.#isLookedAt(conversation)) conversation.unread += 1
+    if (isNew && !own && !isLookedAt(this.#state, conversation)) conversation.unread += 1
   }
 
   #peerLeft(user) {
-    const conversation = this.#state.conversations.find((one) => one.peer?.id === user.id)
+    const conversation = byPeer(this.#state, user.id)
     if (conversation) this.#end(conversation)
   }
 
   #end(conversation) {
     if (conversation.status === 'ended') return
-    conversations.settleTail(conversation)
     conversation.status = 'ended'
-    this.#notice(conversation, `${conversation.name} is no longer online. This private chat has ended.`)
+    this.#notice(
+      conversation,
+      `${conversation.name} is no longer online. This private chat has ended.`,
+    )
   }
 
   #refused({ refused, code, message, retry, id, target }) {
     if (refused === 'send-message' && id) {
-      const room = target && this.#byRoom(target.id)
+      const room = target && byRoom(this.#state, target.id)
       const tried = room ? [room] : this.#state.conversations
       if (tried.some((one) => conversations.markFailed(one, id, message, Boolean(retry)))) return
     }
@@ -287,7 +277,7 @@ export class Chat {
   }
 
   #joinRefused({ kind, origin, key, cancelled }, code, message) {
-    const conversation = this.#byKey(key)
+    const conversation = byKey(this.#state, key)
     if (origin === 'person' && kind === 'room')
       Object.assign(this.#state, { joinError: message, joining: '' })
     else if (origin === 'person') this.#state.peopleError = message
@@ -297,14 +287,6 @@ export class Chat {
   }
 
   // What both need.
-
-  #byKey(key) {
-    return this.#state.conversations.find((one) => one.key === key)
-  }
-
-  #byRoom(id) {
-    return this.#state.conversations.find((one) => one.id === id && one.status === 'joined')
-  }
 
   #notice(conversation, text) {
     conversations.addNotice(conversation, text, this.#environment.now())
@@ -320,13 +302,9 @@ export class Chat {
       conversations.markFailed(conversation, id, 'There is no connection at the moment.', true)
   }
 
-  #isLookedAt({ key }) {
-    return this.#state.visible && key === this.#state.current
-  }
-
   #look() {
-    const conversation = this.#byKey(this.#state.current)
-    if (conversation && this.#isLookedAt(conversation))
+    const conversation = byKey(this.#state, this.#state.current)
+    if (conversation && isLookedAt(this.#state, conversation))
       Object.assign(conversation, { unread: 0, fresh: false })
   }
 }

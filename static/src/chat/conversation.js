@@ -9,7 +9,7 @@ const nextKey = (letter) => `${letter}${(keys += 1)}`
 
 // status: joined; joining (again); lost (not in the room, for the reason in problem);
 // ended (a private chat whose other side is gone).
-export function createConversation({ name, peer = null }) {
+export function createConversation({ name, peer = null }, fresh = false) {
   return {
     key: nextKey('c'),
     id: null,
@@ -23,7 +23,7 @@ export function createConversation({ name, peer = null }) {
     trimmed: false,
     lastSeq: 0,
     unread: 0,
-    fresh: false, // opened by the other side and not looked at yet
+    fresh, // opened by the other side and not looked at yet
     draft: '',
   }
 }

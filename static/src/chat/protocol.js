@@ -42,7 +42,11 @@ export function readClose(code, reason = '') {
     return { comeBack: false, afterMs: null, why: 'The server refused something this page sent.' }
   if (code === 1012) {
     const hint = /(?:^|;)\s*retry-ms=(\d{1,6})\s*(?:;|$)/.exec(reason)
-    return { comeBack: true, afterMs: hint ? Number(hint[1]) : null, why: 'The server is restarting.' }
+    return {
+      comeBack: true,
+      afterMs: hint ? Number(hint[1]) : null,
+      why: 'The server is restarting.',
+    }
   }
   if (code === 1013)
     return { comeBack: true, afterMs: null, why: 'This connection was too slow for the server.' }

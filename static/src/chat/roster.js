@@ -15,10 +15,6 @@ export class Roster {
     return this.#byId.size
   }
 
-  has(id) {
-    return this.#byId.has(id)
-  }
-
   clear() {
     this.#byId.clear()
     this.#sorted = []
