@@ -3,8 +3,10 @@
 #include "repo/sqlite.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* "chtd": marks a file as ours, so that a database of another program is never migrated. */
 #define APPLICATION_ID 0x63687464
@@ -175,6 +177,22 @@ schema_prepare(struct connection *connection, char *why, size_t why_size)
     return error;
 }
 
+/*
+ * The errno of why a file cannot be opened. SQLite tries to read a file that it could not make, and
+ * keeps what that says, which is that there is none: so ask the folder.
+ */
+static int
+open_errno(const char *path, int system)
+{
+    char folder[PATH_MAX] = ".";
+    const char *slash = strrchr(path, '/');
+    if (system != ENOENT)
+        return system;
+    if (slash != NULL)
+        snprintf(folder, sizeof(folder), "%.*s", (int)(slash + 1 - path), path);
+    return access(folder, W_OK | X_OK) == 0 ? system : errno;
+}
+
 int
 schema_explain(struct connection *connection, int error, const char *path, const char *reason,
                char *why, size_t why_size)
@@ -189,11 +207,14 @@ schema_explain(struct connection *connection, int error, const char *path, const
         error = -EINVAL;
     } else if (error == -EBUSY) {
         message = "another process keeps the database locked";
+    } else if (error == -ENOSPC) {
+        message = strerror(ENOSPC);
     } else if (error == -EROFS) {
         message = "the database cannot be written";
     } else if (code == SQLITE_CANTOPEN || code == SQLITE_PERM) {
+        system = open_errno(path, system);
         message = system != 0 ? strerror(system) : message;
-        error = error == -EIO ? -EACCES : error;
+        error = system == EROFS ? -EROFS : -EACCES;
     } else if (code == SQLITE_OK || code == SQLITE_DONE || code == SQLITE_ROW) {
         message = strerror(-error);
     }

@@ -25,7 +25,9 @@ connection_wait(void *argument, int attempts)
 static int
 system_error(const struct connection *connection)
 {
-    switch (sqlite3_system_errno(connection->database)) {
+    /* SQLite does not keep errno when a commit fails, so it was cleared before the call. */
+    int system = errno != 0 ? errno : sqlite3_system_errno(connection->database);
+    switch (system) {
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
@@ -67,6 +69,7 @@ connection_error(const struct connection *connection)
 int
 connection_execute(struct connection *connection, const char *sql)
 {
+    errno = 0;
     if (sqlite3_exec(connection->database, sql, NULL, NULL, NULL) != SQLITE_OK)
         return connection_error(connection);
     return 0;
@@ -89,6 +92,7 @@ statement_get(struct connection *connection, enum statement which, const char *s
 int
 statement_row(struct connection *connection, sqlite3_stmt *statement)
 {
+    errno = 0;
     switch (sqlite3_step(statement)) {
     case SQLITE_ROW:
         return 1;

@@ -169,13 +169,16 @@ child_start(int (*function)(int in, int out))
 {
     int to[2], from[2];
     require(pipe(to) == 0 && pipe(from) == 0);
+    fflush(stdout);
     struct child child = {.pid = fork(), .to = to[1], .from = from[0]};
     require(child.pid >= 0);
     if (child.pid == 0) {
         alarm(300);
         close(to[1]);
         close(from[0]);
-        _exit(function(to[0], from[1]));
+        int status = function(to[0], from[1]);
+        fflush(stdout);
+        _exit(status);
     }
     close(to[0]);
     close(from[1]);
