@@ -19,6 +19,7 @@
 #define ROUND_MS           100   /* from one round to the next, at least */
 #define ROUND_FRAME_BYTES  32768 /* about where a round's frame ends and the next one begins */
 #define ROUND_MESSAGES_MAX 64    /* frames that are sent in one go */
+#define ANNOUNCEMENTS_MANY 4096  /* that are told without waiting for more */
 
 static void
 announce(struct lobby *lobby, bool online, struct roster_user *user)
@@ -199,14 +200,17 @@ give_list(struct lobby *lobby)
     }
 }
 
+enum news { NEWS_NONE, NEWS_SOME, NEWS_MANY };
+
 /* Whether there is something to tell. */
-static bool
-has_news(struct lobby *lobby)
+static enum news
+news(struct lobby *lobby)
 {
     lock_take(&lobby->lock);
     bool has = lobby->announcement_count > 0 || lobby->waiting != NULL;
+    bool has_many = lobby->announcement_count >= ANNOUNCEMENTS_MANY;
     lock_drop(&lobby->lock);
-    return has;
+    return has_many ? NEWS_MANY : has ? NEWS_SOME : NEWS_NONE;
 }
 
 void *
@@ -219,7 +223,7 @@ lobby_subscriber_main(void *argument)
     for (;;) {
         int64_t now = clock_monotonic_ms();
         int timeout = -1;
-        if (has_news(lobby))
+        if (news(lobby) != NEWS_NONE)
             timeout = next_round > now ? (int)(next_round - now) : 0;
         int count = channel_receive(lobby->channel, received, BATCH_MAX, timeout);
         if (count < 0)
@@ -229,8 +233,9 @@ lobby_subscriber_main(void *argument)
             message_rele(received[i]);
         }
         now = clock_monotonic_ms();
-        /* What has arrived goes into this round, so that a crowd costs few of them. */
-        if (now < next_round || count == BATCH_MAX || !has_news(lobby))
+        enum news what = news(lobby);
+        /* What has arrived already goes into this round, so that a crowd costs few of them. */
+        if (now < next_round || what == NEWS_NONE || (count == BATCH_MAX && what == NEWS_SOME))
             continue;
         lock_take(&lobby->lock);
         tell_changes(lobby);

@@ -54,12 +54,12 @@ unlink_from(struct member *member, struct membership *membership)
     member->room_count--;
 }
 
-/* Finds by room; the member's lock is held. */
+/* Finds by the room's key; the member's lock is held. */
 static struct membership *
-find_by_room(const struct member *member, const struct room *room)
+find_by_key(const struct member *member, const char *key)
 {
     struct membership *membership = member->memberships;
-    while (membership != NULL && membership->room != room)
+    while (membership != NULL && strcmp(membership->room->key, key) != 0)
         membership = membership->next;
     return membership;
 }
@@ -117,10 +117,10 @@ put_again(struct membership *membership)
         return -ENOMEM;
     mail->request = ROOM_JOIN_AGAIN;
     mail->membership = membership;
-    int error = mailbox_put(&membership->room->mailbox, &mail->mail);
-    if (error != 0)
-        free(mail);
-    return error;
+    if (mailbox_put(&membership->room->mailbox, &mail->mail) == 0)
+        return 0;
+    free(mail);
+    return -EAGAIN; /* the room could not be opened, and is about to say so */
 }
 
 /*
@@ -136,13 +136,13 @@ put_join(struct member *member, struct room *room, bool invited, unsigned maximu
 
     int error = 0;
     lock_take(&member->lock);
-    struct membership *there = find_by_room(member, room);
+    struct membership *there = find_by_key(member, room->key);
     if (member->gone) {
         error = -ECANCELED;
-    } else if (there != NULL) {
-        error = invited ? 0 : put_again(there);
     } else if (member->room_count >= maximum) {
         error = -EMFILE;
+    } else if (there != NULL) {
+        error = invited ? -EALREADY : put_again(there);
     } else {
         error = mailbox_put(&room->mailbox, &made->join.mail);
         if (error == 0) {
@@ -156,13 +156,39 @@ put_join(struct member *member, struct room *room, bool invited, unsigned maximu
     return error;
 }
 
+/*
+ * Whether the request needs no room to be run: -EALREADY when the member is in it, and is told so
+ * where it asked; another error; or 0 to go on.
+ */
+static int
+join_beforehand(struct member *member, const char *key, bool invited, unsigned maximum)
+{
+    int error = 0;
+
+    lock_take(&member->lock);
+    struct membership *there = find_by_key(member, key);
+    if (there != NULL) {
+        error = invited ? 0 : put_again(there);
+        if (error == 0)
+            error = -EALREADY;
+    } else if (member->room_count >= maximum) {
+        error = -EMFILE;
+    }
+    lock_drop(&member->lock);
+    return error;
+}
+
 static int
 join_key(struct member *member, struct rooms *rooms, const char *key, const struct member *opener,
          bool invited)
 {
     for (;;) {
         struct room *room;
-        int error = registry_run(rooms->registry, key, opener, &room);
+        int error = join_beforehand(member, key, invited, rooms->max_rooms_per_member);
+        if (error == -EALREADY)
+            return 0;
+        if (error == 0)
+            error = registry_run(rooms->registry, key, opener, &room);
         if (error != 0)
             return error;
         error = put_join(member, room, invited, rooms->max_rooms_per_member);

@@ -21,7 +21,7 @@ struct membership;
 struct message;
 struct rooms;
 
-#define MEMBER_POSTS_MAX 64 /* posts of one member that may be under way */
+#define MEMBER_UNDER_WAY_MAX 64 /* requests of one member that should be under way at most */
 
 /* What a member can do. Each may be called from any thread and must not block. */
 struct member_operations {
@@ -35,8 +35,8 @@ struct member_operations {
      * otherwise.
      */
     void (*deliver_list)(struct member *member, struct message *const *messages, size_t count);
-    /* `count` of its posts were answered, with an ack or an error. */
-    void (*posts_answered)(struct member *member, unsigned count);
+    /* `count` of its requests were answered, or will not be. */
+    void (*answered)(struct member *member, unsigned count);
     /* Takes one more reference. */
     void (*hold)(struct member *member);
     /* Gives one reference back. */
@@ -81,7 +81,8 @@ void member_destroy(struct member *member);
 
 /*
  * The following are asked for by any thread and do not block: the room answers through `deliver`.
- * They return 0 once the room has the request, or
+ * They return 0 once the room has the request, which is under way until `answered` (but for what
+ * member_accept_private and member_leave ask, which nobody waits for), or
  *   -ESHUTDOWN  the server is about to stop
  *   -EMFILE     the member is in as many rooms as it may
  *   -ENFILE     as many rooms run as may
@@ -104,8 +105,7 @@ int member_leave(struct member *member, const char *room_id);
 
 /*
  * Posts the text (valid UTF-8 without NUL) to the room; `client_id` is the client's own id for it,
- * or NULL. -ENOENT: the member is not in that room. After 0 the post is under way until
- * posts_answered.
+ * or NULL. -ENOENT: the member is not in that room.
  */
 int member_post(struct member *member, const char *room_id, const char *text, size_t length,
                 const char *client_id);

@@ -252,6 +252,7 @@ room_refuse_all(struct room *room, int error)
             leaves = &mail->mail;
             break;
         case ROOM_JOIN_AGAIN:
+            room_refuse_again(room, mail->membership, error);
             free(mail);
             break;
         case ROOM_STOP:

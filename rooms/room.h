@@ -63,6 +63,7 @@ struct room {
     struct repo_room stored;     /* [I] once opened; before, what is asked for */
     atomic_bool opened;          /* [a] `stored` is as the repository has it */
     bool stopping;               /* [T] of the room */
+    bool failing;                /* [T] of the room: the last append failed */
     int64_t empty_since;         /* [T] of the room; clock_monotonic_ms, when nobody is in it */
     struct lock lock;            /* rank LOCK_ROOM: the fields marked [m] */
     struct membership **members; /* [m] */
@@ -99,6 +100,7 @@ void room_refuse_all(struct room *room, int error);
 /* Joins, leaves and notices (room_members.c); the room's thread only. */
 void room_handle_join(struct room *room, struct membership *membership);
 void room_handle_join_again(struct room *room, struct membership *membership);
+void room_refuse_again(struct room *room, struct membership *membership, int error);
 void room_handle_leave(struct room *room, struct membership *membership);
 
 /*

@@ -125,6 +125,8 @@ room_handle_join(struct room *room, struct membership *membership)
         assert(!is_mine); /* the mailbox of a room that serves is open */
         return;
     }
+    if (!membership->invited)
+        member->operations->answered(member, 1);
     publish_notice(room, member, "joined");
     if (room->stored.is_private && !membership->invited) {
         bool is_first = strcmp(room->stored.users[0], member->id) == 0;
@@ -133,11 +135,20 @@ room_handle_join(struct room *room, struct membership *membership)
 }
 
 void
+room_refuse_again(struct room *room, struct membership *membership, int error)
+{
+    refuse(room, membership->member, error);
+    membership->member->operations->answered(membership->member, 1);
+}
+
+void
 room_handle_join_again(struct room *room, struct membership *membership)
 {
     int error = membership->index != SIZE_MAX ? add_member(room, membership) : -ENOMEM;
     if (error != 0)
-        refuse(room, membership->member, error);
+        room_refuse_again(room, membership, error);
+    else
+        membership->member->operations->answered(membership->member, 1);
 }
 
 void
@@ -163,8 +174,10 @@ room_refuse_join(struct room *room, struct membership *membership, int error)
 {
     struct member *member = membership->member;
 
-    if (!membership->invited)
+    if (!membership->invited) {
         refuse(room, member, error);
+        member->operations->answered(member, 1);
+    }
     lock_take(&member->lock);
     if (membership->linked)
         member_put_leave(member, membership);

@@ -55,7 +55,7 @@ room_refuse_post(struct room *room, struct room_post *post, int error)
         member->operations->deliver(member, &message, 1);
         message_rele(message);
     }
-    member->operations->posts_answered(member, 1);
+    member->operations->answered(member, 1);
     free(post);
 }
 
@@ -110,7 +110,7 @@ answer_all(struct room *room, struct room_post **posts, const struct repo_post *
             member->operations->deliver(member, answers, answer_count);
         for (size_t k = 0; k < answer_count; k++)
             message_rele(answers[k]);
-        member->operations->posts_answered(member, answered);
+        member->operations->answered(member, answered);
     }
 }
 
@@ -135,11 +135,17 @@ store(struct room *room, struct room_post **posts, size_t count)
     lock_assert_none();
     int error = repo_append(room->rooms->repo, room->stored.number, stored, count);
     if (error != 0) {
-        log_warn(-error, "append-failed room=%s posts=%zu", room->stored.id, count);
+        /* Once, however many are refused until it works again. */
+        if (!room->failing)
+            log_warn(-error, "append-failed room=%s", room->stored.id);
+        room->failing = true;
         for (size_t i = 0; i < count; i++)
             room_refuse_post(room, posts[i], error);
         return;
     }
+    if (room->failing)
+        log_info("append-recovered room=%s", room->stored.id);
+    room->failing = false;
     publish(room, stored, count);
     answer_all(room, posts, stored, count);
 }

@@ -110,21 +110,21 @@ deliver_list(struct member *member, struct message *const *messages, size_t coun
 }
 
 static void
-posts_answered(struct member *member, unsigned count)
+answered(struct member *member, unsigned count)
 {
     struct client *client = client_of(member);
 
     unsigned before = atomic_fetch_sub(&client->under_way, count);
     assert(before >= count);
     /* Whoever pauses looks at the count once more after saying so. */
-    if (before - count <= MEMBER_POSTS_MAX / 2 && atomic_load(&client->paused))
+    if (before - count <= MEMBER_UNDER_WAY_MAX / 2 && atomic_load(&client->paused))
         loop_ask(client->loop, client, LOOP_RESUME);
 }
 
 static const struct member_operations operations = {
     .deliver = deliver,
     .deliver_list = deliver_list,
-    .posts_answered = posts_answered,
+    .answered = answered,
     .hold = hold_member,
     .release = release_member,
 };
@@ -148,7 +148,7 @@ welcome(const struct client *client)
         .message_bytes = SERVER_MESSAGE_BYTES,
         .frame_bytes = SERVER_FRAME_BYTES,
         .rooms = server->rooms.max_rooms_per_member,
-        .under_way = MEMBER_POSTS_MAX,
+        .under_way = MEMBER_UNDER_WAY_MAX,
         .messages_per_second = server->options->limit_messages,
     };
     return event_welcome(&welcome);
@@ -336,34 +336,42 @@ begin(struct client *client)
     lock_drop(&client->lock);
 }
 
+/* Closes it with the code that was asked for, or ends it where nothing can be said any more. */
+static void
+close_as_asked(struct client *client)
+{
+    lock_take(&client->lock);
+    uint16_t code = client->close_code;
+    lock_drop(&client->lock);
+    if (client->closing)
+        return;
+    if (code == 0) {
+        client_end(client);
+        return;
+    }
+    bool is_slow = code == WEBSOCKET_CLOSE_TRY_LATER;
+    struct server_counters *counters = &client->server->counters;
+    atomic_fetch_add(is_slow ? &counters->slow_closed : &counters->protocol_closed, 1);
+    client_close(client, code, is_slow ? "read too slowly" : "data before the handshake");
+}
+
 void
 client_handle_request(struct client *client, unsigned request)
 {
     if ((request & LOOP_START) != 0)
         begin(client);
-    if (client->socket < 0)
+    /* What is asked before the start is found by it. */
+    if (client->socket < 0 || !client->watched)
         return;
-    if ((request & LOOP_CLOSE) != 0) {
-        lock_take(&client->lock);
-        uint16_t code = client->close_code;
-        lock_drop(&client->lock);
-        if (code == 0) {
-            client_end(client);
-            return;
-        }
-        bool is_slow = code == WEBSOCKET_CLOSE_TRY_LATER;
-        if (!client->closing)
-            atomic_fetch_add(is_slow ? &client->server->counters.slow_closed
-                                     : &client->server->counters.protocol_closed,
-                             1);
-        client_close(client, code, is_slow ? "read too slowly" : "data before the handshake");
-    }
-    if ((request & LOOP_RESUME) != 0) {
-        if (loop_is_stopping(client->loop))
-            client_drain(client);
-        else
-            client_input_resume(client);
-    }
+    lock_take(&client->lock);
+    bool is_lost = client->deaf;
+    lock_drop(&client->lock);
+    if (is_lost)
+        close_as_asked(client);
+    else if ((request & LOOP_RESUME) != 0 && loop_is_stopping(client->loop))
+        client_drain(client);
+    else if ((request & LOOP_RESUME) != 0)
+        client_input_resume(client);
 }
 
 void

@@ -25,8 +25,8 @@ struct client {
     struct server *server;  /* [I] */
     struct loop *loop;      /* [I] */
     atomic_uint references; /* [a] */
-    atomic_uint under_way;  /* [a] posts that were not answered */
-    atomic_bool paused;     /* [a] not read from until posts were answered; set by the loop */
+    atomic_uint under_way;  /* [a] requests that were not answered */
+    atomic_bool paused;     /* [a] not read from until some were answered; set by the loop */
     struct lock lock;       /* rank LOCK_CLIENT: the fields marked [m] */
     int socket;             /* [m] changed by the loop alone; -1 once ended */
     struct outbox outbox;   /* [m] */

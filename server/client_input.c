@@ -55,17 +55,17 @@ keep(struct client *client, const char *data, size_t length)
 }
 
 /*
- * Whether the client has as many posts under way as it may: then it is not read from until some
+ * Whether the client has as many requests under way as it may: then it is not read from until some
  * were answered.
  */
 static bool
 must_pause(struct client *client)
 {
-    if (client->closing || atomic_load(&client->under_way) < MEMBER_POSTS_MAX)
+    if (client->closing || atomic_load(&client->under_way) < MEMBER_UNDER_WAY_MAX)
         return false;
     atomic_store(&client->paused, true);
     /* Answers that came before the pause was seen do not end it. */
-    if (atomic_load(&client->under_way) < MEMBER_POSTS_MAX) {
+    if (atomic_load(&client->under_way) < MEMBER_UNDER_WAY_MAX) {
         atomic_store(&client->paused, false);
         return false;
     }

@@ -60,13 +60,23 @@ refuse(const struct command *command, const char *code, const char *message)
     answer_error(command, &error);
 }
 
-/* Answers for a negative errno of rooms/member.h. */
+/* The command is about to be passed on to a room, which answers it. */
 static void
-answer_errno(const struct command *command, int error)
+begin_request(const struct command *command)
+{
+    atomic_fetch_add(&command->client->under_way, 1);
+}
+
+/* Answers for a negative errno of rooms/member.h, where the request was not passed on. */
+static void
+end_request(const struct command *command, int error)
 {
     struct event_error described = {0};
 
-    if (error == 0 || error == -ECANCELED)
+    if (error == 0)
+        return;
+    atomic_fetch_sub(&command->client->under_way, 1);
+    if (error == -ECANCELED)
         return;
     event_error_for(error, &described);
     answer_error(command, &described);
@@ -83,9 +93,11 @@ join_room(const struct command *command)
     else if (!name_trim(&name, strlen(name), REPO_ROOM_NAME_SIZE - 1, &length))
         refuse(command, "bad-name",
                "A room's name has 1 to 128 bytes of text, and no control characters.");
-    else
-        answer_errno(command, member_join(&command->client->member, &command->client->server->rooms,
-                                          name, length));
+    else {
+        begin_request(command);
+        end_request(command, member_join(&command->client->member, &command->client->server->rooms,
+                                         name, length));
+    }
 }
 
 static void
@@ -100,8 +112,10 @@ join_room_private(const struct command *command)
         refuse(command, "bad-request", "A private chat takes somebody else.");
     else if (strlen(id) >= IDENTIFIER_SIZE || strchr(id, ':') != NULL)
         refuse(command, "no-such-user", "Nobody with this id is online.");
-    else
-        answer_errno(command, member_join_private(&client->member, &client->server->rooms, id));
+    else {
+        begin_request(command);
+        end_request(command, member_join_private(&client->member, &client->server->rooms, id));
+    }
 }
 
 static void
@@ -175,12 +189,9 @@ send_message(const struct command *command)
                                   .retry = true,
                               });
     else {
-        atomic_fetch_add(&client->under_way, 1);
+        begin_request(command);
         int error = member_post(&client->member, room_id, text, length, id);
-        if (error == 0)
-            return;
-        atomic_fetch_sub(&client->under_way, 1);
-        answer_errno(command, error == -ENOENT ? -EPERM : error);
+        end_request(command, error == -ENOENT ? -EPERM : error);
     }
 }
 

@@ -104,9 +104,12 @@ loop_rewatch(struct loop *loop, struct client *client, int socket, bool input, b
 void
 loop_heard(struct loop *loop, struct client *client)
 {
+    /* The time to close in does not begin anew with whatever still comes. */
+    if (client->closing)
+        return;
     client->heard = clock_monotonic_ms();
     client->pinged = false;
-    if (client->closing || client->newer == NULL)
+    if (client->newer == NULL)
         return;
     list_remove(&loop->open, client);
     list_append(&loop->open, client);
