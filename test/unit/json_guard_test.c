@@ -198,6 +198,10 @@ test_against_the_library(void)
 int
 main(void)
 {
+    const char *problem;
+    size_t start;
+    size_t end;
+
     for (size_t i = 0; i < sizeof(examples) / sizeof(*examples); i++)
         test_example(i, &examples[i]);
     test_sequence("", "");
@@ -212,6 +216,8 @@ main(void)
     test_sequence("{\"a\":[}\n{}", "!<{}>");
     test_sequence("{\"a\":1\n{}", "!");
     test_sequence("x", "!");
+    ok(json_guard_next("null\n{}", 7, &start, &end, &problem) && start == 0 && end == 5,
+       "after a problem it goes on behind the newline");
     test_against_the_library();
     return done_testing();
 }

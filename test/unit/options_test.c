@@ -258,6 +258,7 @@ test_combinations(void)
     char second[] = "--max-rooms=2";
     char end[] = "--";
     char stray[] = "stray";
+    char help[] = "--help";
 
     ok(parse((char *[]){separate, value, NULL}) == OPTIONS_RUN && options.database == value,
        "a value as an argument of its own");
@@ -266,7 +267,7 @@ test_combinations(void)
     ok(parse_one("--che") == OPTIONS_RUN && options.check, "an abbreviation");
     ok(parse((char *[]){end, NULL}) == OPTIONS_RUN, "-- alone");
     ok(parse((char *[]){end, stray, NULL}) == OPTIONS_ERROR, "an argument behind --");
-    ok(parse((char *[]){stray, first, NULL}) == OPTIONS_ERROR, "an argument before an option");
+    ok(parse((char *[]){stray, help, NULL}) == OPTIONS_ERROR, "an argument before an option");
     set_variable("CHATD_CHECK", "1");
     ok(parse((char *[]){NULL}) == OPTIONS_RUN && !options.check, "--check is no variable");
     set_variable("CHATD_PORTS", "1");

@@ -167,6 +167,13 @@ test_nudge_and_timeout(void)
        "messages before a nudge come first");
     ok(receive(channel, BATCH, -1, &first) == 0, "then the nudge");
     ok(receive(channel, BATCH, -1, &first) == 2 && first == 3, "then those behind it");
+    publish(channel, 1, 1);
+    channel_nudge(channel);
+    publish(channel, 2, 1);
+    channel_nudge(channel);
+    ok(receive(channel, BATCH, -1, &first) == 1, "a second nudge does not push a pending one back");
+    ok(receive(channel, BATCH, -1, &first) == 0, "that comes in its place");
+    ok(receive(channel, BATCH, 0, &first) == 1 && first == 2, "and it stands for both");
     channel_close(&channel);
 }
 

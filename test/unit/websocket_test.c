@@ -198,8 +198,9 @@ feed(struct feeding *feeding, const struct stream *stream, uint32_t message_max,
         while (feed_once(feeding) > 0)
             ;
     }
-    if (!feeding->decoder.fragmented && feeding->decoder.fragments != NULL)
-        feeding->misbehaved = true; /* keeps a message that was handed out */
+    if ((!feeding->decoder.fragmented || feeding->decoder.ended) &&
+        feeding->decoder.fragments != NULL)
+        feeding->misbehaved = true; /* keeps a message that was handed out, or never will be */
     websocket_decoder_release(&feeding->decoder);
 }
 
