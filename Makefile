@@ -65,7 +65,7 @@ $(BUILD)/embedded_assets.c: static/dist/index.html scripts/embed.mjs
 $(BUILD)/embedded_assets.o: $(BUILD)/embedded_assets.c
 	$(CC) $(CPPFLAGS) -std=c11 $(WARNINGS) -O0 -c -o $@ $<
 
-$(BUILD)/test/unit/%: $(BUILD)/test/unit/%.o $(OBJECTS) $(ASSETS)
+$(BUILD)/test/unit/%: $(BUILD)/test/unit/%.o $(BUILD)/test/unit/fake_member.o $(OBJECTS) $(ASSETS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 tests: $(BUILD)/chatd $(UNIT) test/browser/node_modules/.package-lock.json

@@ -1,0 +1,246 @@
+#include "test/unit/fake_member.h"
+
+#include "pubsub/message.h"
+#include "pubsub/pubsub.h"
+#include "repo/repo.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_S 30
+
+static void
+must(bool holds, const char *what)
+{
+    if (holds)
+        return;
+    printf("Bail out! %s\n", what);
+    exit(1);
+}
+
+void
+fake_rooms_open(struct fake_rooms *fake, unsigned grace_ms, unsigned max_rooms)
+{
+    char why[256];
+
+    memset(fake, 0, sizeof(*fake));
+    snprintf(fake->directory, sizeof(fake->directory), "/tmp/chatd-rooms-XXXXXX");
+    must(mkdtemp(fake->directory) != NULL, "mkdtemp");
+    snprintf(fake->database, sizeof(fake->database), "%s/chat.db", fake->directory);
+    struct repo_options options = {.path = fake->database, .busy_timeout_ms = 200};
+    must(repo_open(&options, &fake->rooms.repo, why, sizeof(why)) == 0, "repo_open");
+    must(pubsub_open_local(&fake->rooms.pubsub) == 0, "pubsub_open_local");
+    fake->rooms.channel_prefix = "test";
+    fake->rooms.max_rooms = max_rooms;
+    fake->rooms.max_rooms_per_member = 8;
+    fake->rooms.grace_ms = grace_ms;
+    must(rooms_open(&fake->rooms) == 0, "rooms_open");
+}
+
+void
+fake_rooms_close(struct fake_rooms *fake)
+{
+    char path[96];
+
+    rooms_close(&fake->rooms);
+    pubsub_close(&fake->rooms.pubsub);
+    repo_close(&fake->rooms.repo);
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s%s", fake->database, suffixes[i]);
+        if (access(path, F_OK) == 0)
+            must(unlink(path) == 0, "unlink");
+    }
+    must(rmdir(fake->directory) == 0, "rmdir");
+}
+
+static struct fake_member *
+fake_of(struct member *member)
+{
+    return (struct fake_member *)member;
+}
+
+static void
+remember(struct fake_member *fake, const char *text, size_t length)
+{
+    if (fake->count == fake->capacity) {
+        fake->capacity = fake->capacity > 0 ? fake->capacity * 2 : 64;
+        fake->documents = realloc(fake->documents, fake->capacity * sizeof(char *));
+        must(fake->documents != NULL, "memory");
+    }
+    fake->documents[fake->count] = strndup(text, length);
+    must(fake->documents[fake->count] != NULL, "memory");
+    fake->count++;
+}
+
+static void
+deliver(struct member *member, struct message *const *messages, size_t count)
+{
+    struct fake_member *fake = fake_of(member);
+
+    pthread_mutex_lock(&fake->mutex);
+    for (size_t i = 0; i < count; i++) {
+        size_t length;
+        const char *text = message_text(messages[i], &length);
+        while (length > 0) {
+            const char *newline = memchr(text, '\n', length);
+            size_t one = newline != NULL ? (size_t)(newline - text) : length;
+            remember(fake, text, one);
+            one += newline != NULL;
+            text += one;
+            length -= one;
+        }
+    }
+    pthread_cond_broadcast(&fake->changed);
+    pthread_mutex_unlock(&fake->mutex);
+}
+
+static void
+answered(struct member *member, unsigned count)
+{
+    struct fake_member *fake = fake_of(member);
+
+    pthread_mutex_lock(&fake->mutex);
+    atomic_fetch_sub(&fake->under_way, (int)count);
+    pthread_cond_broadcast(&fake->changed);
+    pthread_mutex_unlock(&fake->mutex);
+}
+
+static void
+hold(struct member *member)
+{
+    atomic_fetch_add(&fake_of(member)->references, 1);
+}
+
+static void
+release(struct member *member)
+{
+    struct fake_member *fake = fake_of(member);
+
+    if (atomic_fetch_sub(&fake->references, 1) != 1)
+        return;
+    for (size_t i = 0; i < fake->count; i++)
+        free(fake->documents[i]);
+    free(fake->documents);
+    member_destroy(member);
+    pthread_cond_destroy(&fake->changed);
+    pthread_mutex_destroy(&fake->mutex);
+    free(fake);
+}
+
+static const struct member_operations operations = {
+    .deliver = deliver,
+    .deliver_list = deliver,
+    .answered = answered,
+    .hold = hold,
+    .release = release,
+};
+
+struct fake_member *
+fake_member_new(const char *name)
+{
+    char id[IDENTIFIER_SIZE];
+    struct fake_member *fake = calloc(1, sizeof(*fake));
+
+    must(fake != NULL, "memory");
+    identifier_make(id);
+    member_init(&fake->member, &operations, id, name);
+    atomic_init(&fake->references, 1);
+    pthread_mutex_init(&fake->mutex, NULL);
+    pthread_cond_init(&fake->changed, NULL);
+    return fake;
+}
+
+void
+fake_member_free(struct fake_member *fake)
+{
+    member_leave_all(&fake->member);
+    release(&fake->member);
+}
+
+static struct timespec
+patience(void)
+{
+    struct timespec until;
+    must(clock_gettime(CLOCK_REALTIME, &until) == 0, "clock_gettime");
+    until.tv_sec += PATIENCE_S;
+    return until;
+}
+
+const char *
+fake_expect(struct fake_member *fake, const char *text, const char *other)
+{
+    struct timespec until = patience();
+    const char *found = NULL;
+    int error = 0;
+
+    pthread_mutex_lock(&fake->mutex);
+    while (found == NULL && error == 0) {
+        for (; fake->looked_at < fake->count && found == NULL; fake->looked_at++) {
+            const char *document = fake->documents[fake->looked_at];
+            if (strstr(document, text) != NULL &&
+                (other == NULL || strstr(document, other) != NULL))
+                found = document;
+        }
+        if (found == NULL)
+            error = pthread_cond_timedwait(&fake->changed, &fake->mutex, &until);
+    }
+    pthread_mutex_unlock(&fake->mutex);
+    return found;
+}
+
+size_t
+fake_count(struct fake_member *fake, const char *text)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&fake->mutex);
+    for (size_t i = 0; i < fake->count; i++)
+        count += strstr(fake->documents[i], text) != NULL;
+    pthread_mutex_unlock(&fake->mutex);
+    return count;
+}
+
+long long
+fake_number(const char *document, const char *key)
+{
+    char quoted[64];
+
+    snprintf(quoted, sizeof(quoted), "\"%s\":", key);
+    const char *at = document != NULL ? strstr(document, quoted) : NULL;
+    return at != NULL ? strtoll(at + strlen(quoted), NULL, 10) : -1;
+}
+
+long long
+fake_join(struct fake_member *fake, struct fake_rooms *rooms, const char *name, char *room_id)
+{
+    char quoted[160];
+
+    snprintf(quoted, sizeof(quoted), "\"name\":\"%s\"", name);
+    atomic_fetch_add(&fake->under_way, 1);
+    if (member_join(&fake->member, &rooms->rooms, name, strlen(name)) != 0)
+        return -1;
+    const char *joined = fake_expect(fake, "\"room-joined\"", quoted);
+    const char *id = joined != NULL ? strstr(joined, "\"id\":\"") : NULL;
+    if (id == NULL)
+        return -1;
+    if (room_id != NULL)
+        snprintf(room_id, IDENTIFIER_SIZE, "%s", id + strlen("\"id\":\""));
+    return fake_number(joined, "lastSeq");
+}
+
+void
+fake_wait_answered(struct fake_member *fake)
+{
+    struct timespec until = patience();
+    int error = 0;
+
+    pthread_mutex_lock(&fake->mutex);
+    while (atomic_load(&fake->under_way) > 0 && error == 0)
+        error = pthread_cond_timedwait(&fake->changed, &fake->mutex, &until);
+    pthread_mutex_unlock(&fake->mutex);
+    must(error == 0, "every request is answered");
+}

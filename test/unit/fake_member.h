@@ -1,0 +1,64 @@
+/*
+ * For tests of rooms/: rooms over a real database in a temporary folder, and members that only
+ * remember what they were sent.
+ */
+#ifndef TEST_UNIT_FAKE_MEMBER_H
+#define TEST_UNIT_FAKE_MEMBER_H
+
+#include "rooms/member.h"
+#include "rooms/rooms.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct fake_member {
+    struct member member; /* first */
+    atomic_uint references;
+    atomic_int under_way;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    char **documents; /* every document that it was sent, in order */
+    size_t count;
+    size_t capacity;
+    size_t looked_at; /* documents before this one were matched by fake_expect */
+};
+
+/* A folder of its own with a database in it, and rooms over that. */
+struct fake_rooms {
+    struct rooms rooms;
+    char directory[64];
+    char database[80];
+};
+
+/* Opens everything, with that grace period; ends the test where it cannot. */
+void fake_rooms_open(struct fake_rooms *fake, unsigned grace_ms, unsigned max_rooms);
+
+/* Closes everything and removes the folder. */
+void fake_rooms_close(struct fake_rooms *fake);
+
+/* A member with the caller's reference, of that name. */
+struct fake_member *fake_member_new(const char *name);
+
+/* Leaves every room and gives the caller's reference back. */
+void fake_member_free(struct fake_member *fake);
+
+/*
+ * Waits until a document has come, after those matched before, that contains both texts (the second
+ * may be NULL), and returns it; it belongs to the member. NULL after half a minute.
+ */
+const char *fake_expect(struct fake_member *fake, const char *text, const char *other);
+
+/* How many of all its documents contain the text. */
+size_t fake_count(struct fake_member *fake, const char *text);
+
+/* The number behind "KEY": in the document, or -1. */
+long long fake_number(const char *document, const char *key);
+
+/* Joins, and waits for the answer; copies the room's id. Returns its lastSeq, or -1. */
+long long fake_join(struct fake_member *fake, struct fake_rooms *rooms, const char *name,
+                    char *room_id);
+
+/* Waits until every request of the member was answered. */
+void fake_wait_answered(struct fake_member *fake);
+
+#endif

@@ -1,0 +1,204 @@
+/* Rooms that start, stop, and do both while somebody joins. */
+#include "rooms/registry.h"
+
+#include "test/unit/fake_member.h"
+#include "test/unit/tap.h"
+
+#include "repo/repo.h"
+#include "rooms/lobby.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define THREADS 8
+#define ROUNDS  150
+
+static struct fake_rooms rooms;
+
+struct joiner {
+    pthread_t thread;
+    int number;
+    char room_id[IDENTIFIER_SIZE];
+    bool is_good;
+};
+
+static void *
+join_once(void *argument)
+{
+    struct joiner *joiner = argument;
+    struct fake_member *member = fake_member_new("joiner");
+
+    joiner->is_good = fake_join(member, &rooms, "the same room", joiner->room_id) >= 0;
+    fake_member_free(member);
+    return NULL;
+}
+
+static void
+run(struct joiner *joiners, void *(*function)(void *))
+{
+    for (int i = 0; i < THREADS; i++) {
+        joiners[i] = (struct joiner){.number = i};
+        if (pthread_create(&joiners[i].thread, NULL, function, &joiners[i]) != 0)
+            abort();
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(joiners[i].thread, NULL);
+}
+
+static void
+test_concurrent_create(void)
+{
+    struct joiner joiners[THREADS];
+    bool are_same = true;
+
+    fake_rooms_open(&rooms, 60000, 100);
+    run(joiners, join_once);
+    for (int i = 0; i < THREADS; i++)
+        are_same =
+            are_same && joiners[i].is_good && strcmp(joiners[i].room_id, joiners[0].room_id) == 0;
+    ok(are_same, "%d who create one room at once get the same room", THREADS);
+    ok(registry_count(rooms.rooms.registry) == 1, "and one room runs");
+    fake_rooms_close(&rooms);
+}
+
+/* Each round, all may have left, so that the room retires just as somebody joins it. */
+static void *
+come_and_go(void *argument)
+{
+    struct joiner *joiner = argument;
+    char name[32];
+
+    joiner->is_good = true;
+    for (int i = 0; i < ROUNDS && joiner->is_good; i++) {
+        snprintf(name, sizeof(name), "door %d", i % 2);
+        struct fake_member *member = fake_member_new("guest");
+        long long last = fake_join(member, &rooms, name, joiner->room_id);
+        atomic_fetch_add(&member->under_way, 1);
+        int error = member_post(&member->member, joiner->room_id, "x", 1, NULL);
+        const char *document = fake_expect(member, "\"seq\":", NULL);
+        joiner->is_good = last >= 0 && error == 0 && fake_number(document, "seq") == last + 1;
+        fake_wait_answered(member);
+        if (i % 3 == 0)
+            joiner->is_good =
+                member_leave(&member->member, joiner->room_id) == 0 && joiner->is_good;
+        fake_member_free(member);
+    }
+    return NULL;
+}
+
+static void
+test_join_while_stopping(void)
+{
+    struct joiner joiners[THREADS];
+    bool are_good = true;
+
+    fake_rooms_open(&rooms, 0, 100);
+    run(joiners, come_and_go);
+    for (int i = 0; i < THREADS; i++)
+        are_good = are_good && joiners[i].is_good;
+    ok(are_good, "who joins a room that is about to stop is in it, and is told what comes next");
+    struct repo_room room;
+    uint64_t last = 0;
+    uint64_t total = 0;
+    for (int i = 0; i < 2; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "door %d", i);
+        if (repo_room_find_by_name(rooms.rooms.repo, name, &room) == 0 &&
+            repo_last_seqs(rooms.rooms.repo, &room.number, &last, 1) == 0)
+            total += last;
+    }
+    ok(total == THREADS * ROUNDS, "every one of %d posts was stored", THREADS * ROUNDS);
+    fake_rooms_close(&rooms);
+}
+
+static void
+test_stops(void)
+{
+    struct fake_member *member = fake_member_new("last");
+    char id[IDENTIFIER_SIZE];
+    char again[IDENTIFIER_SIZE];
+
+    fake_rooms_open(&rooms, 0, 100);
+    ok(fake_join(member, &rooms, "short", id) == 0, "a room is joined");
+    ok(member_leave(&member->member, id) == 0, "and left");
+    ok(member_leave(&member->member, id) == -ENOENT, "which is possible once");
+    ok(member_post(&member->member, id, "x", 1, NULL) == -ENOENT, "who left cannot post");
+    /* It stops by itself; a later join starts it again, with the id that it had. */
+    ok(fake_join(member, &rooms, "short", again) == 0 && strcmp(id, again) == 0,
+       "a room that stopped comes back with its id");
+    fake_member_free(member);
+    registry_drain(rooms.rooms.registry);
+    registry_wait_empty(rooms.rooms.registry);
+    ok(registry_count(rooms.rooms.registry) == 0, "no room is left once all have left");
+    fake_rooms_close(&rooms);
+}
+
+static void
+test_limits(void)
+{
+    struct fake_member *member = fake_member_new("many");
+    char name[32];
+    bool are_good = true;
+
+    fake_rooms_open(&rooms, 60000, 9);
+    for (int i = 0; i < 8; i++) {
+        snprintf(name, sizeof(name), "room %d", i);
+        are_good = are_good && fake_join(member, &rooms, name, NULL) == 0;
+    }
+    ok(are_good, "a member may be in as many rooms as the limit says");
+    ok(member_join(&member->member, &rooms.rooms, "one more", 8) == -EMFILE, "and in no more");
+    ok(registry_count(rooms.rooms.registry) == 8, "and none is started for that");
+    ok(fake_join(member, &rooms, "room 3", NULL) == 0, "one that it is in answers again");
+    struct fake_member *other = fake_member_new("other");
+    ok(fake_join(other, &rooms, "ninth", NULL) == 0, "another member starts one more");
+    ok(member_join(&other->member, &rooms.rooms, "tenth", 5) == -ENFILE,
+       "as many rooms run as the limit says");
+    ok(fake_join(other, &rooms, "room 0", NULL) == 0, "those that run can still be joined");
+    fake_member_free(other);
+    fake_member_free(member);
+    registry_drain(rooms.rooms.registry);
+    struct fake_member *late = fake_member_new("late");
+    ok(member_join(&late->member, &rooms.rooms, "late", 4) == -ESHUTDOWN,
+       "none is started while draining");
+    fake_member_free(late);
+    fake_rooms_close(&rooms);
+}
+
+/* A room that cannot be made, since another process has the database locked. */
+static void
+test_failed_open(void)
+{
+    struct fake_member *member = fake_member_new("unlucky");
+    sqlite3 *other;
+
+    fake_rooms_open(&rooms, 0, 100);
+    if (sqlite3_open(rooms.database, &other) != SQLITE_OK ||
+        sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        abort();
+    atomic_fetch_add(&member->under_way, 1);
+    ok(member_join(&member->member, &rooms.rooms, "locked", 6) == 0, "the request is taken");
+    const char *error = fake_expect(member, "\"error\"", NULL);
+    ok(error != NULL && strstr(error, "\"unavailable\"") != NULL &&
+           strstr(error, "\"retry\":true") != NULL && strstr(error, "\"join-room\"") != NULL,
+       "and refused, as something to try again");
+    fake_wait_answered(member);
+    if (sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+        abort();
+    sqlite3_close(other);
+    ok(fake_join(member, &rooms, "locked", NULL) == 0, "trying again works");
+    fake_member_free(member);
+    fake_rooms_close(&rooms);
+}
+
+int
+main(void)
+{
+    test_concurrent_create();
+    test_join_while_stopping();
+    test_stops();
+    test_limits();
+    test_failed_open();
+    return done_testing();
+}
