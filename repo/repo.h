@@ -143,11 +143,11 @@ enum repo_outcome {
 struct repo_post {
     const char *sender_id;
     const char *sender_name;
-    const char *client_id; /* the client's own id of the message, or NULL */
-    const char *text;      /* valid UTF-8 without NUL, not necessarily terminated */
-    size_t text_length;    /* bytes */
-    int64_t ts;            /* milliseconds since 1970; out: as stored */
-    uint64_t seq;          /* out: the message's number in its room */
+    const char *client_id;     /* the client's own id of the message, or NULL */
+    const char *text;          /* valid UTF-8 without NUL, not necessarily terminated */
+    size_t text_length;        /* bytes */
+    int64_t ts;                /* milliseconds since 1970; out: as stored */
+    uint64_t seq;              /* out: the message's number in its room */
     enum repo_outcome outcome; /* out */
 };
 

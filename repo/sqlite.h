@@ -84,8 +84,8 @@ monotonic_ms(void)
 /* Translates the last failure of this connection to a negative errno. */
 int connection_error(const struct connection *connection);
 
-/* The busy handler: waits a moment for another's lock; 0 when the deadline has passed. */
-int connection_wait(void *connection, int attempts);
+/* The busy handler of a connection: waits a moment for another's lock; 0 past the deadline. */
+int connection_wait(void *argument, int attempts);
 
 /* Runs the text of one or more statements that are not kept. */
 int connection_execute(struct connection *connection, const char *sql);

@@ -12,12 +12,12 @@
 
 /*
  * Frames in the log (pages of 4 KiB) after which a commit moves what it can to the database file,
- * and after which it insists: it then makes the others wait, for a moment, so that the log can be
- * begun anew even if somebody reads or writes at any time.
+ * and after which it insists: it then keeps other writers out, for a moment, so that the log begins
+ * anew even if somebody reads or writes at any time. Without that a busy log only grows.
  */
 #define CHECKPOINT_FRAMES  4000
-#define RESTART_FRAMES     16000
-#define RESTART_TIMEOUT_MS 100
+#define RESTART_FRAMES     8000
+#define RESTART_TIMEOUT_MS 500
 
 /* Locks: [I] immutable, [a] atomic, [m] under the group's mutex, [T] the leader's thread. */
 
@@ -55,15 +55,21 @@ move_log(void *argument, sqlite3 *database, const char *name, int frames)
         group->restart_at = RESTART_FRAMES;
         return SQLITE_OK;
     }
-    int mode = SQLITE_CHECKPOINT_PASSIVE;
-    if (frames >= group->restart_at) {
-        mode = SQLITE_CHECKPOINT_RESTART;
-        group->restart_at = frames + RESTART_FRAMES;
-        group->connection->deadline = monotonic_ms() + RESTART_TIMEOUT_MS;
-    }
-    int code = sqlite3_wal_checkpoint_v2(database, name, mode, NULL, NULL);
     /* If it fails, what is committed stays in the log, and a later commit tries again. */
+    int code = sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     assert(code != SQLITE_MISUSE);
+    if (frames >= group->restart_at) {
+        int seen = -1;
+        group->connection->deadline = monotonic_ms() + RESTART_TIMEOUT_MS;
+        code = sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_RESTART, &seen, NULL);
+        assert(code != SQLITE_MISUSE);
+        /*
+         * Less and less often, in case somebody stays in a read for good; but at the next commit if
+         * it saw no frame, since then another process is at the same thing.
+         */
+        if (seen >= 0)
+            group->restart_at = frames * 2;
+    }
     return SQLITE_OK;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum { NOT_POSSIBLE = 77, NOBODY = 65534 };
 
@@ -20,7 +21,8 @@ static bool
 refused(const char *path, int expected, const char *word)
 {
     struct repo_options options = {.path = path, .busy_timeout_ms = 100};
-    struct repo *repo = (struct repo *)-1;
+    static char unset;
+    struct repo *repo = (struct repo *)&unset;
     why[0] = '\0';
     int error = repo_open(&options, &repo, why, sizeof(why));
     bool right = error == expected && repo == NULL && strstr(why, path) != NULL &&
@@ -111,6 +113,17 @@ test_no_database(void)
     require(sqlite3_open(fixture_path, &other) == SQLITE_OK);
     require(sqlite3_exec(other, "BEGIN EXCLUSIVE; CREATE TABLE x (y)", NULL, NULL, NULL) == 0);
     ok(refused(fixture_path, -EBUSY, "locked"), "a file that another process keeps is -EBUSY");
+    require(sqlite3_exec(other,
+                         "COMMIT; DROP TABLE x;"
+                         "BEGIN; SELECT * FROM sqlite_schema",
+                         NULL, NULL, NULL) == SQLITE_OK);
+    struct timespec before, after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    bool busy = refused(fixture_path, -EBUSY, "locked");
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    ok(busy &&
+           (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 >= 99,
+       "and when its journal cannot be switched, that is tried for as long as the time-out says");
     require(sqlite3_close(other) == SQLITE_OK);
 }
 

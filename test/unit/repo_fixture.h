@@ -75,10 +75,10 @@ open_repo(int busy_timeout_ms)
 {
     struct repo_options options = {.path = fixture_path, .busy_timeout_ms = busy_timeout_ms};
     struct repo *repo = NULL;
-    char why[256] = "";
-    int error = repo_open(&options, &repo, why, sizeof(why));
+    char reason[256] = "";
+    int error = repo_open(&options, &repo, reason, sizeof(reason));
     if (error != 0)
-        printf("# repo_open: %s: %s\n", strerror(-error), why);
+        printf("# repo_open: %s: %s\n", strerror(-error), reason);
     require(error == 0);
     return repo;
 }

@@ -14,13 +14,16 @@ take_lock(void)
 {
     sqlite3 *other;
     require(sqlite3_open(fixture_path, &other) == SQLITE_OK);
-    require(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK);
-    return other;
+    if (sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK)
+        return other;
+    require(sqlite3_close(other) == SQLITE_OK);
+    return NULL;
 }
 
 static void
 drop_lock(sqlite3 *other)
 {
+    require(other != NULL);
     require(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL) == SQLITE_OK);
     require(sqlite3_close(other) == SQLITE_OK);
 }
@@ -38,9 +41,9 @@ static void *
 write_one(void *argument)
 {
     struct writer *writer = argument;
-    int64_t start = monotonic_ms();
+    int64_t begun = monotonic_ms();
     writer->result = append_one(writer->repo, writer->room, &writer->post);
-    writer->waited = monotonic_ms() - start;
+    writer->waited = monotonic_ms() - begun;
     return NULL;
 }
 
@@ -140,6 +143,11 @@ test_one_bad(void)
            writers[3].post.ts == (third_first ? 3 : 4) && writers[4].post.ts == writers[3].post.ts,
        "and what the first attempt found is forgotten");
     ok(holds_exactly(repo, room, WRITERS - 2), "nothing is stored twice");
+    struct repo_post post = make_post("ann", NULL, "text");
+    require(append_one(repo, 4711, &post) == -ENOENT);
+    other = take_lock();
+    ok(other != NULL, "a write that failed leaves no lock behind");
+    drop_lock(other);
     repo_close(&repo);
 }
 
@@ -187,9 +195,9 @@ enum { THREADS = 8, ROUNDS = 60, BATCH = 5 };
 struct crowd {
     pthread_t thread;
     struct repo *repo;
-    char ids[10][REPO_ID_SIZE]; /* of the rooms that it got */
     int number;
     bool right;
+    char ids[10][REPO_ID_SIZE]; /* of the rooms that it got */
 };
 
 static void *

@@ -151,7 +151,7 @@ test_append(void)
     say(children[1].to);
     ok(end_two(children), "two processes append to one room at once, each batch in one piece");
     struct repo *repo = open_repo(1000);
-    ok(holds_exactly(repo, add_room(repo, "kitchen"), 2 * APPENDS * BATCH),
+    ok(holds_exactly(repo, add_room(repo, "kitchen"), UINT64_C(2) * APPENDS * BATCH),
        "and the numbers have no hole and no repeat");
     repo_close(&repo);
 }
@@ -217,7 +217,7 @@ enum { USERS = 500 };
 static int
 report_user(void *argument, const struct repo_user *user)
 {
-    int number = atoi(user->id);
+    int number = (int)strtol(user->id, NULL, 10);
     write_record(*(int *)argument, &number, sizeof(number));
     return 0;
 }
@@ -295,8 +295,8 @@ test_kill(void)
         for (int j = 0; j < 20 + 13 * i; j++)
             require(read_record(child.from, &reported, sizeof(reported)));
         require(kill(child.pid, SIGKILL) == 0);
-        while (read_record(child.from, &reported, sizeof(reported)))
-            continue;
+        while (read_record(child.from, &reported, sizeof(reported))) {
+        }
         killed = child_end(&child) == 128 + SIGKILL && killed;
         struct repo *repo = open_repo(1000);
         int64_t room = add_room(repo, "kitchen");

@@ -423,10 +423,13 @@ test_leases(struct repo *repo)
     version = users_version(repo);
     ok(repo_lease_release(repo, "two") == 0 && users_version(repo) == version,
        "giving it back twice does nothing");
+    require(repo_lease_renew(repo, "two", 401, &was_held) == 0);
     ok(repo_leases_expire(repo, 401, list_user, &list) == 0 && list.count == 1,
        "a lease without users ends too");
     require(repo_lease_renew(repo, "one", 400, &was_held) == 0);
     ok(!was_held, "and is gone then");
+    require(repo_lease_renew(repo, "two", 500, &was_held) == 0);
+    ok(was_held, "but not one whose time is not over");
 }
 
 static void
