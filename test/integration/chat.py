@@ -52,10 +52,15 @@ def test(name):
     return add
 
 
+def _takes_server(test):
+    return any(each.default is each.empty
+               for each in inspect.signature(test[1]).parameters.values())
+
+
 def run(*options, limit=90, **settings):
     """Runs the tests, each for at most `limit` seconds (times PATIENCE), and exits."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    common = any(inspect.signature(function).parameters for _, function in _tests)
+    common = any(map(_takes_server, _tests))
     print(f"1..{len(_tests) + common}", flush=True)
     server = Server(*options, **settings) if common else None
     numbers = itertools.count(1)
@@ -69,16 +74,19 @@ def run(*options, limit=90, **settings):
             print(f"ok {number} - {name}", flush=True)
         except Skip as reason:
             print(f"ok {number} - {name} # SKIP {reason}", flush=True)
-        except Exception:
+        except Exception as error:
             failed += 1
             print(f"not ok {number} - {name}", flush=True)
-            lines = traceback.format_exc().splitlines()
+            lines = [f"{os.path.basename(step.filename)}:{step.lineno}: {step.line}"
+                     for step in traceback.extract_tb(error.__traceback__)
+                     if step.filename.startswith(TOP)]
+            lines.append(f"{type(error).__name__}: {error}"[:2000])
             for each in Server.started[-2:]:
                 lines += [f"log of chatd {each.process.pid}:"] + each.log[-15:]
             print("\n".join(f"# {line}" for line in lines), file=sys.stderr, flush=True)
 
     for name, function in _tests:
-        arguments = [server] if inspect.signature(function).parameters else []
+        arguments = [server] if _takes_server((name, function)) else []
         if inspect.iscoroutinefunction(function):
             check(name, lambda: asyncio.run(
                 asyncio.wait_for(function(*arguments), limit * PATIENCE)))
@@ -202,7 +210,7 @@ class Server:
         with open(f"/proc/{self.process.pid}/status") as status:
             return int(re.search(rf"^{field}:\s+(\d+)", status.read(), re.MULTILINE).group(1))
 
-    def signal(self, number=signal.SIGTERM):
+    def terminate(self, number=signal.SIGTERM):
         self.process.send_signal(number)
 
     def wait(self, limit=LIMIT):
@@ -212,7 +220,7 @@ class Server:
     def stop(self, number=signal.SIGTERM):
         """Ends the server as its operator would, and expects a clean end."""
         equal(self.process.poll(), None, "exit status before it was told to stop")
-        self.signal(number)
+        self.terminate(number)
         equal(self.wait(), 0, "exit status")
 
     def kill(self):
@@ -409,6 +417,7 @@ class Raw:
         self.socket.settimeout(LIMIT)
         self.socket.connect(("127.0.0.1", server.port))
         self.buffer = b""
+        self.documents = []
         if upgrade:
             self.send(upgrade_request(name))
             self.read_head()
@@ -451,13 +460,15 @@ class Raw:
         return first & 0x0F, payload
 
     def expect(self, action, **fields):
-        """Reads until a document like this one; returns it."""
+        """Reads until a document like this one; returns it, and forgets those before it."""
         while True:
+            while self.documents:
+                document = self.documents.pop(0)
+                if is_like(document, {"action": action, **fields}):
+                    return document
             opcode, payload = self.read()
             assert opcode == TEXT, f"opcode {opcode} with {payload!r} instead of {action}"
-            for line in payload.decode().split("\n"):
-                if line and is_like(document := json.loads(line), {"action": action, **fields}):
-                    return document
+            self.documents += [json.loads(line) for line in payload.decode().split("\n") if line]
 
     def control(self, opcode):
         """Reads until a control frame, which has to be of this kind; returns its payload."""

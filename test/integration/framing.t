@@ -105,9 +105,9 @@ def _(server):
 @test("many frames in one segment, and control frames between fragments")
 def _(server):
     raw = Raw(server)
-    raw.send(frame(TEXT, JOIN[:9], fin=False) + frame(PING, b"between") + frame(PONG)
-             + frame(CONTINUATION, JOIN[9:]) + frame(TEXT, '{"action":"nothing"}') * 20)
+    raw.send(frame(TEXT, JOIN[:9], fin=False) + frame(PING, b"between") + frame(PONG))
     equal(raw.control(PONG), b"between")
+    raw.send(frame(CONTINUATION, JOIN[9:]) + frame(TEXT, '{"action":"nothing"}') * 20)
     raw.expect("room-joined")
     for _ in range(20):
         raw.expect("error", code="unknown-action")
@@ -163,6 +163,7 @@ async def _(server):
     raw = Raw(server, "Late")
     raw.document({"action": "join-room", "message": "after close"})
     raw.expect("room-joined")
+    await ann.expect("user-join", sender={"name": "Late"})
     raw.send(frame(TEXT, json.dumps(message(room, "before"))) + close_frame(1000)
              + frame(TEXT, json.dumps(message(room, "after"))))
     equal(raw.close_code(), 1000)

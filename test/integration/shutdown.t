@@ -29,7 +29,7 @@ for number in signal.SIGTERM, signal.SIGINT:
             for each in clients:
                 await each.join("room")
             start = time.monotonic()
-            server.signal(number)
+            server.terminate(number)
             pauses = [check_notice(*await each.closed()) for each in clients]
             assert len(set(pauses)) > 5, f"the pauses are alike: {pauses}"
             equal(await asyncio.to_thread(server.wait), 0, "exit status")
@@ -95,7 +95,7 @@ async def _():
 
         talking = [asyncio.create_task(talk(each)) for each in clients]
         await clients[0].expect("send-message", seq=100)
-        server.signal()
+        server.terminate()
         await asyncio.gather(*talking)
         for each in clients:
             check_notice(*await each.closed())
@@ -122,7 +122,7 @@ async def _():
 async def _():
     with Server() as server:
         slow = Raw(server, "Slow")
-        server.signal()
+        server.terminate()
         try:
             late = Raw(server, "Late")
             equal(struct.unpack("!H", late.control(CLOSE)[:2])[0], 1012)
@@ -144,10 +144,10 @@ def _():
         lock = sqlite3.connect(server.database, isolation_level=None)
         lock.execute("BEGIN IMMEDIATE")
         raw.document(message(room, "stuck", "1"))
-        server.signal()
+        server.terminate()
         server.wait_for_log("(?i)stop|drain|shut")
         start = time.monotonic()
-        server.signal()
+        server.terminate()
         status = server.wait()
         took = time.monotonic() - start
         lock.close()
