@@ -114,6 +114,16 @@ add_member(struct room *room, struct membership *membership)
     return 0;
 }
 
+/* Brings the other user of a private room in; one who is in already does not notice. */
+static void
+invite_other(struct room *room, const struct member *member)
+{
+    if (!room->stored.is_private)
+        return;
+    bool is_first = strcmp(room->stored.users[0], member->id) == 0;
+    lobby_invite(room->rooms->lobby, member, room->stored.users[is_first ? 1 : 0]);
+}
+
 void
 room_handle_join(struct room *room, struct membership *membership)
 {
@@ -128,10 +138,8 @@ room_handle_join(struct room *room, struct membership *membership)
     if (!membership->invited)
         member->operations->answered(member, 1);
     publish_notice(room, member, "joined");
-    if (room->stored.is_private && !membership->invited) {
-        bool is_first = strcmp(room->stored.users[0], member->id) == 0;
-        lobby_invite(room->rooms->lobby, member, room->stored.users[is_first ? 1 : 0]);
-    }
+    if (!membership->invited)
+        invite_other(room, member);
 }
 
 void
@@ -145,10 +153,13 @@ void
 room_handle_join_again(struct room *room, struct membership *membership)
 {
     int error = membership->index != SIZE_MAX ? add_member(room, membership) : -ENOMEM;
-    if (error != 0)
+    if (error != 0) {
         room_refuse_again(room, membership, error);
-    else
-        membership->member->operations->answered(membership->member, 1);
+        return;
+    }
+    membership->member->operations->answered(membership->member, 1);
+    /* The other one may have left meanwhile. */
+    invite_other(room, membership->member);
 }
 
 void

@@ -183,7 +183,6 @@ client_start(struct server *server, int socket, const char *name, size_t length,
         client_rele(client);
         return -ENOMEM;
     }
-    atomic_fetch_add(&server->clients, 1);
     atomic_fetch_add(&server->counters.accepted, 1);
     client_send(client, message);
     lobby_arrive(server->rooms.lobby, &client->member);

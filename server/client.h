@@ -52,7 +52,8 @@ struct client {
 
 /*
  * Takes over the connected socket of a user with that name (valid, of `length` bytes): the client
- * is welcomed, put on the list of who is online, and served from now on. Any thread; never blocks.
+ * is welcomed, put on the list of who is online, and served from now on. It is counted in
+ * server->clients already, and is not once it has ended. Any thread; never blocks.
  * Returns 0 and the client in *out, held for the caller, or a negative errno, when the socket stays
  * the caller's.
  */

@@ -221,6 +221,14 @@ carry_out(const struct command *command)
     refuse(command, "unknown-action", "There is no such action.");
 }
 
+/* The bytes up to the next newline: what stands behind something unreadable is not carried out. */
+static size_t
+rest_of_line(const char *text, size_t length)
+{
+    const char *newline = memchr(text, '\n', length);
+    return newline != NULL ? (size_t)(newline - text) : length;
+}
+
 void
 command_handle(struct client *client, const char *text, size_t length)
 {
@@ -240,6 +248,7 @@ command_handle(struct client *client, const char *text, size_t length)
             carry_out(&command);
         } else {
             refuse(&command, "bad-json", problem != NULL ? problem : "This is not valid JSON.");
+            end += rest_of_line(text + at + end, length - at - end);
         }
         cJSON_Delete(root);
         at += end;

@@ -83,6 +83,21 @@ query_name(const struct mg_connection *connection, char *buffer, size_t size, co
     return name_trim(name, (size_t)decoded, REPO_USER_NAME_SIZE - 1, length);
 }
 
+/*
+ * What a connection's user data point to from the moment that it counts as a client until it is
+ * one: the upgrade may fail in between, of which civetweb tells only that the connection is closed.
+ */
+static const char reserved;
+
+static void
+end_reservation(const struct mg_connection *connection)
+{
+    struct http *http = mg_get_user_data(mg_get_context(connection));
+
+    if (mg_get_user_connection_data(connection) == &reserved)
+        atomic_fetch_sub(&http->server->clients, 1);
+}
+
 /* Before the upgrade: returns 0 to go on with it, or 1 once it is refused. */
 static int
 handle_connect(const struct mg_connection *constant, void *argument)
@@ -101,13 +116,6 @@ handle_connect(const struct mg_connection *constant, void *argument)
                                      .retry = true});
         return 1;
     }
-    if (atomic_load(&server->clients) >= server->max_clients) {
-        refuse(http, connection, "503 Service Unavailable",
-               &(struct event_error){.code = "server-full",
-                                     .message = "As many clients are connected as may be.",
-                                     .retry = true});
-        return 1;
-    }
     if (!query_name(connection, buffer, sizeof(buffer), &name, &length)) {
         refuse(http, connection, "400 Bad Request",
                &(struct event_error){.code = "bad-name",
@@ -115,6 +123,15 @@ handle_connect(const struct mg_connection *constant, void *argument)
                                                 "control characters."});
         return 1;
     }
+    if (atomic_fetch_add(&server->clients, 1) >= server->max_clients) {
+        atomic_fetch_sub(&server->clients, 1);
+        refuse(http, connection, "503 Service Unavailable",
+               &(struct event_error){.code = "server-full",
+                                     .message = "As many clients are connected as may be.",
+                                     .retry = true});
+        return 1;
+    }
+    mg_set_user_connection_data(connection, (void *)&reserved);
     return 0;
 }
 
@@ -164,7 +181,7 @@ handle_early_data(struct mg_connection *connection, int bits, char *data, size_t
     (void)data;
     (void)length;
     (void)argument;
-    if (client != NULL)
+    if (client != NULL && (void *)client != &reserved)
         client_abort(client, WEBSOCKET_CLOSE_PROTOCOL_ERROR);
     return 0;
 }
@@ -176,8 +193,10 @@ handle_close(const struct mg_connection *connection, void *argument)
     struct client *client = mg_get_user_connection_data(connection);
 
     (void)argument;
-    if (client != NULL)
-        client_rele(client);
+    if (client == NULL || (const void *)client == &reserved)
+        return;
+    mg_set_user_connection_data(connection, NULL);
+    client_rele(client);
 }
 
 static int
@@ -266,7 +285,10 @@ start_civetweb(struct http *http, char *why, size_t why_size)
         "",
         NULL,
     };
-    struct mg_callbacks callbacks = {.log_message = log_message};
+    struct mg_callbacks callbacks = {
+        .log_message = log_message,
+        .connection_close = end_reservation,
+    };
     struct mg_server_port port;
 
     http->civetweb = mg_start(&callbacks, http, options);

@@ -86,6 +86,52 @@ skip_string(struct walk *walk)
     return not_ended;
 }
 
+/* Goes behind digits; returns whether there was one. */
+static bool
+skip_digits(struct walk *walk)
+{
+    size_t before = walk->position;
+
+    while (walk->position < walk->length && walk->text[walk->position] >= '0' &&
+           walk->text[walk->position] <= '9')
+        walk->position++;
+    return walk->position > before;
+}
+
+/* Goes behind the byte, if it is one of those. */
+static bool
+skip_any(struct walk *walk, const char *bytes)
+{
+    if (walk->position == walk->length || walk->text[walk->position] == '\0' ||
+        strchr(bytes, walk->text[walk->position]) == NULL)
+        return false;
+    walk->position++;
+    return true;
+}
+
+/* Goes behind the number at the position (RFC 8259, 6), which the JSON library takes loosely. */
+static const char *
+skip_number(struct walk *walk)
+{
+    static const char malformed[] = "malformed number";
+
+    (void)skip_any(walk, "-");
+    if (!skip_any(walk, "0") && !skip_digits(walk))
+        return malformed;
+    if (skip_any(walk, ".") && !skip_digits(walk))
+        return malformed;
+    if (skip_any(walk, "eE")) {
+        (void)skip_any(walk, "+-");
+        if (!skip_digits(walk))
+            return malformed;
+    }
+    bool is_followed = walk->position < walk->length;
+    if (is_followed && (unsigned char)walk->text[walk->position] > 0x20 &&
+        strchr(",]}", walk->text[walk->position]) == NULL)
+        return malformed;
+    return NULL;
+}
+
 static const char *
 open_bracket(struct walk *walk, bool array)
 {
@@ -124,6 +170,8 @@ step(struct walk *walk)
     case ']':
         return close_bracket(walk, byte == ']');
     default:
+        if (byte == '-' || (byte >= '0' && byte <= '9'))
+            return skip_number(walk);
         if ((unsigned char)byte < 0x20 && !is_space(byte))
             return byte == '\0' ? "NUL" : "control character";
         walk->position++;

@@ -73,6 +73,18 @@ static const struct example examples[] = {
     T("{\"a\":\"x\x1Fy\"}", "control character in a string"),
     T("{\"a\":\"x\\\ny\"}", "control character in a string"),
     T("{\"a\":\x01 1}", "control character"),
+    T("{\"a\":[0,-0,0.5,10,1e5,1E+5,-1.25e-3]}", NULL),
+    T("{\"a\":0\n,\"b\":1 }", NULL),
+    T("{\"a\":01}", "malformed number"),
+    T("{\"a\":-}", "malformed number"),
+    T("{\"a\":1.}", "malformed number"),
+    T("{\"a\":1e}", "malformed number"),
+    T("{\"a\":1e+}", "malformed number"),
+    T("{\"a\":-01}", "malformed number"),
+    T("{\"a\":0x10}", "malformed number"),
+    T("{\"a\":1\"}", "malformed number"),
+    T("{\"a\":1", "document is not ended"),
+    T("{\"a\":-", "malformed number"),
 };
 
 /* Everything in a buffer of its exact size, so that ASan sees a read beyond it. */
