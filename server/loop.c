@@ -3,6 +3,7 @@
 #include "rooms/lock.h"
 #include "rooms/log.h"
 #include "server/client.h"
+#include "server/options.h"
 #include "server/server.h"
 
 #include <assert.h>
@@ -14,8 +15,6 @@
 
 #define EVENTS_MAX    256
 #define BUFFER_BYTES  (SERVER_FRAME_BYTES + 14) /* the longest frame with its header */
-#define SILENCE_MS    54000                     /* without a sign of life, until a ping is sent */
-#define TIMEOUT_MS    60000                     /* and until the connection is ended */
 #define CLOSE_WAIT_MS 2000                      /* for the client's answer to a Close */
 
 /* Clients by when something came last, or by when their closing began: oldest first. */
@@ -28,6 +27,8 @@ struct loop {
     struct server *server;      /* [I] */
     pthread_t thread;           /* [I] */
     int epoll;                  /* [I] */
+    int64_t ping_after_ms;      /* [I] without a sign of life, until a ping is sent */
+    int64_t idle_timeout_ms;    /* [I] and until the connection is ended */
     int wake;                   /* [I] an eventfd: something was asked for */
     struct client_list open;    /* [T] */
     struct client_list closing; /* [T] */
@@ -186,12 +187,12 @@ handle_silence(struct loop *loop, int64_t now)
 
     while ((client = loop->closing.oldest) != NULL && now - client->heard >= CLOSE_WAIT_MS)
         client_end(client);
-    while ((client = loop->open.oldest) != NULL && now - client->heard >= TIMEOUT_MS) {
+    while ((client = loop->open.oldest) != NULL && now - client->heard >= loop->idle_timeout_ms) {
         atomic_fetch_add(&loop->server->counters.timed_out, 1);
         client_end(client);
     }
     /* Newer ones have heard later, so those that were pinged stand first. */
-    for (client = loop->open.oldest; client != NULL && now - client->heard >= SILENCE_MS;
+    for (client = loop->open.oldest; client != NULL && now - client->heard >= loop->ping_after_ms;
          client = client->newer) {
         if (!client->pinged)
             client_ping(client);
@@ -229,8 +230,8 @@ patience(struct loop *loop, int64_t now)
     int64_t until = INT64_MAX;
 
     if (loop->open.oldest != NULL)
-        until =
-            loop->open.oldest->heard + (loop->open.oldest->pinged ? TIMEOUT_MS : SILENCE_MS) - now;
+        until = loop->open.oldest->heard +
+                (loop->open.oldest->pinged ? loop->idle_timeout_ms : loop->ping_after_ms) - now;
     if (loop->closing.oldest != NULL && loop->closing.oldest->heard + CLOSE_WAIT_MS - now < until)
         until = loop->closing.oldest->heard + CLOSE_WAIT_MS - now;
     if (atomic_load(&loop->stopping) && until > 100)
@@ -283,6 +284,8 @@ loop_start(struct server *server, struct loop **out)
     if (loop == NULL)
         return -ENOMEM;
     loop->server = server;
+    loop->ping_after_ms = server->options->ping_after_s * INT64_C(1000);
+    loop->idle_timeout_ms = server->options->idle_timeout_s * INT64_C(1000);
     lock_init(&loop->lock, LOCK_LOOP);
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

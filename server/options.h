@@ -22,6 +22,8 @@ struct options {
     unsigned limit_messages;         /* --limit-messages: posts a second for a client; 0: none */
     unsigned room_grace_ms;          /* --room-grace: how long an empty room goes on running, ms */
     unsigned outbox_bytes;           /* --outbox: what may wait for a client that reads slowly */
+    unsigned ping_after_s;           /* --ping-after: silence until a ping is sent, s */
+    unsigned idle_timeout_s;         /* --idle-timeout: silence until the connection ends, s */
     bool check;                      /* --check: validate and exit */
 };
 
