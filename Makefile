@@ -17,7 +17,7 @@ LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lcivetweb
 LDFLAGS  += -pthread -Wl,-z,relro,-z,now $(SANITIZE)
 
 PUBSUB := inbox local message pubsub queue
-REPO   := schema sqlite sqlite_append sqlite_lease sqlite_room sqlite_user write_group
+REPO   := schema sqlite sqlite_append sqlite_lease sqlite_room sqlite_secret sqlite_user write_group
 ROOMS  := auditor event identifier lobby lobby_reconcile lobby_subscriber lock log mailbox member \
           registry room room_members room_posts rooms roster subscriber utf8
 SERVER := assets client client_input command counters handover http json_guard loop options \

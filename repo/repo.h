@@ -63,6 +63,14 @@ void repo_close(struct repo **repo);
 /* Copies the counters to *out. Does not block. */
 void repo_statistics(struct repo *repo, struct repo_statistics *out);
 
+#define REPO_SECRET_BYTES 32
+
+/*
+ * Copies the secret that everybody who shares this database has, and nobody else; it is made by
+ * whoever asks first.
+ */
+int repo_secret(struct repo *repo, unsigned char secret[REPO_SECRET_BYTES]);
+
 /* ---- rooms -------------------------------------------------------------------------------- */
 
 /*
@@ -89,6 +97,10 @@ int repo_room_add(struct repo *repo, struct repo_room *room, bool *created);
 
 /* Finds a public room by its name, or returns -ENOENT. */
 int repo_room_find_by_name(struct repo *repo, const char *name, struct repo_room *out);
+
+/* Finds the private room of the two users, in any order, or returns -ENOENT. */
+int repo_room_find_by_users(struct repo *repo, const char *one, const char *other,
+                            struct repo_room *out);
 
 /* Finds a room, public or private, by its id, or returns -ENOENT. */
 int repo_room_find_by_id(struct repo *repo, const char *id, struct repo_room *out);

@@ -50,6 +50,10 @@ static const char *const migrations[] = {
     "CREATE TABLE lease ("
     "  instance TEXT NOT NULL PRIMARY KEY,"
     "  expires INTEGER NOT NULL) WITHOUT ROWID;",
+
+    "CREATE TABLE IF NOT EXISTS secret ("
+    "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+    "  key BLOB NOT NULL CHECK (length(key) = 32));",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -3,6 +3,7 @@
 #include "repo/write_group.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ROOM_SELECT "SELECT number, id, name, private, user_a, user_b FROM room "
@@ -143,6 +144,21 @@ repo_room_find_by_id(struct repo *repo, const char *id, struct repo_room *out)
 {
     struct connection *reader = reader_take(repo);
     int error = find_by_text(reader, STATEMENT_ROOM_BY_ID, ROOM_SELECT "WHERE id = ?1", id, out);
+    reader_give(repo, reader);
+    return error;
+}
+
+int
+repo_room_find_by_users(struct repo *repo, const char *one, const char *other,
+                        struct repo_room *out)
+{
+    char users[2][REPO_ID_SIZE];
+    bool is_ordered = strcmp(one, other) <= 0;
+
+    snprintf(users[0], sizeof(users[0]), "%s", is_ordered ? one : other);
+    snprintf(users[1], sizeof(users[1]), "%s", is_ordered ? other : one);
+    struct connection *reader = reader_take(repo);
+    int error = find_by_pair(reader, users, out);
     reader_give(repo, reader);
     return error;
 }

@@ -16,6 +16,7 @@
 #define AUDIT_MS     1000 /* from one audit to the next */
 #define LEASE_AUDITS 2    /* audits from one renewal of the lease to the next */
 #define LEASE_MS     6000 /* how long a lease that is not renewed lasts */
+#define EXPIRED_MAX  128  /* users that are told of in one go */
 
 struct auditor {
     struct rooms *rooms;  /* [I] */
@@ -60,27 +61,59 @@ audit_rooms(struct auditor *auditor)
     return error;
 }
 
-/* The lobby's own comparison finds that they are gone, and tells everybody. */
-static int
-log_expired(void *argument, const struct repo_user *user)
+/* Users whose instance is gone, as they are found. */
+struct expired {
+    struct lobby *lobby;
+    size_t count;
+    struct repo_user users[EXPIRED_MAX];
+};
+
+static void
+tell_expired(struct expired *expired)
 {
-    (void)argument;
-    log_info("user-expired id=%s instance=%s", user->id, user->instance);
-    return 0;
+    /* At the start there is no lobby yet, nor anybody to tell. */
+    if (expired->count > 0 && expired->lobby != NULL)
+        lobby_tell_left(expired->lobby, expired->users, expired->count);
+    expired->count = 0;
 }
 
 static int
-renew_lease(struct auditor *auditor)
+add_expired(void *argument, const struct repo_user *user)
+{
+    struct expired *expired = argument;
+
+    log_info("user-expired id=%s instance=%s", user->id, user->instance);
+    expired->users[expired->count++] = *user;
+    if (expired->count == EXPIRED_MAX)
+        tell_expired(expired);
+    return 0;
+}
+
+/* Whoever removes the users is the one to tell everybody. */
+static int
+expire_leases(struct auditor *auditor, int64_t now)
+{
+    struct expired *expired = calloc(1, sizeof(*expired));
+    if (expired == NULL)
+        return -ENOMEM;
+    expired->lobby = auditor->rooms->lobby;
+    int error = repo_leases_expire(auditor->rooms->repo, now, add_expired, expired);
+    tell_expired(expired);
+    free(expired);
+    return error;
+}
+
+static int
+renew_lease(struct auditor *auditor, int64_t now)
 {
     struct rooms *rooms = auditor->rooms;
-    int64_t now = clock_realtime_ms();
     bool was_held;
 
     int error = repo_lease_renew(rooms->repo, rooms->instance, now + LEASE_MS, &was_held);
-    if (error == 0 && !was_held && auditor->started)
+    if (error == 0 && !was_held && auditor->started) {
         log_warnx("lease-lost instance=%s", rooms->instance);
-    if (error == 0)
-        error = repo_leases_expire(rooms->repo, now, log_expired, NULL);
+        lobby_restore(rooms->lobby);
+    }
     return error;
 }
 
@@ -96,8 +129,10 @@ audit(struct auditor *auditor)
 {
     lock_assert_none();
     report(audit_rooms(auditor), "rooms");
+    int64_t now = clock_realtime_ms();
     if (auditor->audits++ % LEASE_AUDITS == 0)
-        report(renew_lease(auditor), "lease");
+        report(renew_lease(auditor, now), "lease");
+    report(expire_leases(auditor, now), "leases");
     report(lobby_reconcile(auditor->rooms->lobby), "presence");
 }
 
@@ -125,7 +160,10 @@ auditor_open(struct rooms *rooms, struct auditor **out)
     if (auditor == NULL)
         return -ENOMEM;
     auditor->rooms = rooms;
-    int error = renew_lease(auditor);
+    int64_t now = clock_realtime_ms();
+    int error = renew_lease(auditor, now);
+    if (error == 0)
+        error = expire_leases(auditor, now);
     if (error != 0) {
         free(auditor);
         return error;

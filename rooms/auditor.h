@@ -1,8 +1,8 @@
 /*
  * The auditor: one thread that repairs what the bus may have lost. Once a second it compares, in
  * one query, each running room's last seq with what was delivered and has the subscriber read what
- * is missing; every other second it renews this instance's lease, ends those that ran out, and has
- * the lobby compare who is online. In between it joins the threads of rooms that have ended.
+ * is missing, ends leases that ran out, and has the lobby compare who is online; every other second
+ * it renews this instance's lease. In between it joins the threads of rooms that have ended.
  */
 #ifndef ROOMS_AUDITOR_H
 #define ROOMS_AUDITOR_H

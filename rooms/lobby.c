@@ -46,21 +46,23 @@ describe(const struct lobby *lobby, const struct member *member, struct repo_use
 }
 
 /* What is not told now is told when the auditor has compared. */
-static void
-publish(struct lobby *lobby, bool online, const struct repo_user *users, size_t count)
+void
+lobby_publish(struct lobby *lobby, bool online, const struct repo_user *users, size_t count)
 {
     struct message *events[RUN_MAX];
-    size_t event_count = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        struct message *event = event_presence(online, users[i].id, users[i].name);
-        if (event != NULL)
-            events[event_count++] = event;
+    for (size_t done = 0; done < count;) {
+        size_t event_count = 0;
+        for (; done < count && event_count < RUN_MAX; done++) {
+            struct message *event = event_presence(online, users[done].id, users[done].name);
+            if (event != NULL)
+                events[event_count++] = event;
+        }
+        if (event_count > 0)
+            channel_publish(lobby->channel, events, event_count);
+        for (size_t i = 0; i < event_count; i++)
+            message_rele(events[i]);
     }
-    if (event_count > 0)
-        channel_publish(lobby->channel, events, event_count);
-    for (size_t i = 0; i < event_count; i++)
-        message_rele(events[i]);
 }
 
 static void
@@ -96,7 +98,7 @@ arrive(struct lobby *lobby, struct member **members, size_t count)
     }
     lock_drop(&lobby->lock);
     store(lobby, true, users, count);
-    publish(lobby, true, users, count);
+    lobby_publish(lobby, true, users, count);
     channel_nudge(lobby->channel);
 }
 
@@ -119,7 +121,7 @@ depart(struct lobby *lobby, struct member **members, size_t count)
     }
     lock_drop(&lobby->lock);
     store(lobby, false, users, count);
-    publish(lobby, false, users, count);
+    lobby_publish(lobby, false, users, count);
     for (size_t i = 0; i < count; i++)
         members[i]->operations->release(members[i]);
 }
@@ -245,6 +247,18 @@ lobby_invite(struct lobby *lobby, const struct member *from, const char *to_id)
     }
     channel_publish(lobby->channel, &event, 1);
     message_rele(event);
+}
+
+void
+lobby_tell_left(struct lobby *lobby, const struct repo_user *users, size_t count)
+{
+    lobby_publish(lobby, false, users, count);
+}
+
+void
+lobby_restore(struct lobby *lobby)
+{
+    atomic_store(&lobby->unstored, true);
 }
 
 int

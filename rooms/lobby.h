@@ -38,6 +38,15 @@ void lobby_invite(struct lobby *lobby, const struct member *from, const char *to
 /* The name of a user who is online, or -ENOENT. Any thread; waits for a round of announcements. */
 int lobby_find_name(struct lobby *lobby, const char *id, char name[REPO_USER_NAME_SIZE]);
 
+/* Tells everybody, on every instance, that the users have left. Any thread; never blocks. */
+void lobby_tell_left(struct lobby *lobby, const struct repo_user *users, size_t count);
+
+/*
+ * This instance was taken for dead, and its users for gone: the next lobby_reconcile stores them
+ * again and tells everybody that they are here. Any thread; never blocks.
+ */
+void lobby_restore(struct lobby *lobby);
+
 /*
  * Repairs the list from the repository, and the repository's rows of this instance from who is
  * here. The auditor only; blocks. Returns 0 or a negative errno of the repository.

@@ -44,6 +44,9 @@ struct lobby {
 /* The subscriber's thread: until the channel is stopped. */
 void *lobby_subscriber_main(void *lobby);
 
+/* Publishes that the users are online, or are no longer. */
+void lobby_publish(struct lobby *lobby, bool online, const struct repo_user *users, size_t count);
+
 /* The user is, or is no longer, online: to be told in the next round; the lobby's lock is held. */
 void lobby_apply_join(struct lobby *lobby, const char *id, const char *name);
 void lobby_apply_left(struct lobby *lobby, const char *id);

@@ -148,6 +148,10 @@ repair_repository(struct comparison *comparison)
 
     if (comparison->unstored.count > 0)
         error = repo_users_add(repo, comparison->unstored.items, comparison->unstored.count);
+    /* Others may have missed them. */
+    if (error == 0)
+        lobby_publish(comparison->lobby, true, comparison->unstored.items,
+                      comparison->unstored.count);
     if (error == 0 && comparison->ghosts.count > 0)
         error = repo_users_remove(repo, comparison->ghosts.items, comparison->ghosts.count);
     return error;

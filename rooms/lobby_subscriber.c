@@ -74,9 +74,8 @@ static struct member *
 invited(struct lobby *lobby, const struct event_general *event)
 {
     const struct roster_user *to = roster_find(&lobby->roster, event->to_id);
-    const struct roster_user *from = roster_find(&lobby->roster, event->user_id);
 
-    if (to == NULL || to->local == NULL || from == NULL || to == from)
+    if (to == NULL || to->local == NULL || strcmp(event->to_id, event->user_id) == 0)
         return NULL;
     to->local->operations->hold(to->local);
     return to->local;

@@ -49,6 +49,48 @@ room_rele(struct room *room)
     free(room);
 }
 
+/* Both names, cut between two characters where they are too long together. */
+static void
+join_names(const char *one, const char *other, char out[REPO_ROOM_NAME_SIZE])
+{
+    char whole[2 * REPO_USER_NAME_SIZE + 2];
+
+    size_t length = (size_t)snprintf(whole, sizeof(whole), "%s, %s", one, other);
+    if (length >= REPO_ROOM_NAME_SIZE) {
+        length = REPO_ROOM_NAME_SIZE - 1;
+        while (((unsigned char)whole[length] & 0xc0) == 0x80)
+            length--;
+    }
+    memcpy(out, whole, length);
+    out[length] = '\0';
+}
+
+/* A private room's name for people, where there is none yet: it takes two who are known. */
+static int
+name_private(struct room *room)
+{
+    struct repo_room *stored = &room->stored;
+    struct repo_room there;
+    struct repo_user user;
+    char other[REPO_USER_NAME_SIZE];
+    bool opener_is_first = strcmp(stored->users[0], room->opener_id) == 0;
+    const char *other_id = stored->users[opener_is_first ? 1 : 0];
+
+    int error = lobby_find_name(room->rooms->lobby, other_id, other);
+    if (error == -ENOENT) {
+        /* Somebody whose arrival was not heard of yet, or who has a room here and is away. */
+        error = repo_user_find_by_id(room->rooms->repo, other_id, &user);
+        if (error == -ENOENT)
+            return repo_room_find_by_users(room->rooms->repo, stored->users[0], stored->users[1],
+                                           &there);
+        if (error == 0)
+            snprintf(other, sizeof(other), "%s", user.name);
+    }
+    if (error == 0)
+        join_names(room->opener_name, other, stored->name);
+    return error;
+}
+
 /* What is asked for, from the key: a public room by its name, or a private one by its pair. */
 static int
 describe(struct room *room)
@@ -61,18 +103,12 @@ describe(struct room *room)
         snprintf(stored->name, sizeof(stored->name), "%s", room->key + 1);
         return 0;
     }
-
     const char *separator = strchr(room->key, ':');
     assert(separator != NULL);
     snprintf(stored->users[0], sizeof(stored->users[0]), "%.*s", (int)(separator - room->key - 1),
              room->key + 1);
     snprintf(stored->users[1], sizeof(stored->users[1]), "%s", separator + 1);
-    bool opener_is_first = strcmp(stored->users[0], room->opener_id) == 0;
-    char other[REPO_USER_NAME_SIZE];
-    int error = lobby_find_name(room->rooms->lobby, stored->users[opener_is_first ? 1 : 0], other);
-    if (error == 0)
-        snprintf(stored->name, sizeof(stored->name), "%.62s, %.64s", room->opener_name, other);
-    return error;
+    return name_private(room);
 }
 
 /* Everything that must stand before the first request is handled. */

@@ -450,6 +450,35 @@ test_reopen(void)
     repo_close(&repo);
 }
 
+static void
+test_secret(struct repo *repo)
+{
+    struct repo *other = open_repo(1000);
+    unsigned char one[REPO_SECRET_BYTES] = {0};
+    unsigned char two[REPO_SECRET_BYTES] = {0};
+    static const unsigned char zero[REPO_SECRET_BYTES];
+
+    ok(repo_secret(repo, one) == 0 && memcmp(one, zero, sizeof(one)) != 0, "a secret is made");
+    ok(repo_secret(other, two) == 0 && memcmp(one, two, sizeof(one)) == 0,
+       "everybody who shares the database has the same one");
+    repo_close(&other);
+}
+
+static void
+test_find_by_users(struct repo *repo)
+{
+    struct repo_room room = {
+        .id = "pair of x and y", .name = "X, Y", .is_private = true, .users = {"user x", "user y"}};
+    struct repo_room found;
+    bool created;
+
+    ok(repo_room_find_by_users(repo, "user x", "user y", &found) == -ENOENT, "no room of the two");
+    require(repo_room_add(repo, &room, &created) == 0);
+    ok(repo_room_find_by_users(repo, "user y", "user x", &found) == 0 &&
+           found.number == room.number,
+       "it is found in any order of the two");
+}
+
 int
 main(void)
 {
@@ -464,6 +493,8 @@ main(void)
     test_last_seqs(repo);
     test_cost(repo);
     test_leases(repo);
+    test_secret(repo);
+    test_find_by_users(repo);
     repo_close(&repo);
     test_reopen();
     return fixture_end();

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct fake_rooms rooms;
 
@@ -172,6 +173,31 @@ test_presence(void)
     fake_member_free(ann);
 }
 
+/* As others do to an instance that they take for dead. */
+static void
+test_lost_lease(void)
+{
+    struct fake_member *ann = fake_member_new("Ann");
+    struct repo_user row;
+
+    lobby_arrive(rooms.rooms.lobby, &ann->member);
+    (void)fake_expect(ann, "\"user-join\"", ann->member.id);
+    if (repo_lease_release(rooms.rooms.repo, rooms.rooms.instance) != 0)
+        abort();
+    bool is_back = false;
+    for (int i = 0; i < 300 && !is_back; i++) {
+        /* The auditor looks every other second; each look here waits for a commit, or a while. */
+        struct timespec pause = {.tv_nsec = 20000000};
+        is_back = repo_user_find_by_id(rooms.rooms.repo, ann->member.id, &row) == 0;
+        if (!is_back && nanosleep(&pause, NULL) != 0)
+            abort();
+    }
+    ok(is_back, "an instance that lost its lease takes a new one and stores its users again");
+    ok(fake_count(ann, "user-left") == 0, "who is connected is not told that they left");
+    lobby_depart(rooms.rooms.lobby, &ann->member);
+    fake_member_free(ann);
+}
+
 static void
 test_private(void)
 {
@@ -211,6 +237,7 @@ main(void)
     test_gaps();
     test_repeats();
     test_presence();
+    test_lost_lease();
     test_private();
     fake_rooms_close(&rooms);
     return done_testing();
