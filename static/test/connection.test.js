@@ -76,6 +76,7 @@ test('a server that restarts says when to come back', () => {
   assert.match(phase().why, /restarting/)
   clock.advance(77)
   last().lose()
+  assert.match(phase().why, /restarting/) // still why one is offline
   assert.equal(phase().retryAt, clock.now() + 2250)
 })
 

@@ -37,7 +37,7 @@ test('an invitation is not taken for the answer to a join of another private roo
   const carl = { id: 'u-carl', name: 'Carl' }
   chat.openPrivate(BOB)
   socket().say(joinedPrivate(carl), refusal('join-room-private', 'no-such-user'))
-  assert.equal(state.peopleError, 'Refused.')
+  assert.equal(state.peopleError, 'Bob is no longer online.')
   assert.deepEqual(
     state.conversations.map(({ name }) => name),
     ['Carl'],

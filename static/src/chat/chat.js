@@ -80,7 +80,7 @@ export class Chat {
     else if (this.#state.phase !== 'connected')
       this.#state.peopleError = 'There is no connection at the moment.'
     else if (!this.#joins.find('private', user.id))
-      this.#joins.add({ kind: 'private', what: user.id, origin: 'person' })
+      this.#joins.add({ kind: 'private', what: user.id, origin: 'person', name: user.name })
   }
 
   rejoin(key) {
@@ -276,11 +276,12 @@ export class Chat {
     this.#state.statuses.push({ key: (this.#statusKeys += 1), text: message })
   }
 
-  #joinRefused({ kind, origin, key, cancelled }, code, message) {
+  #joinRefused({ kind, origin, key, name, cancelled }, code, message) {
     const conversation = byKey(this.#state, key)
     if (origin === 'person' && kind === 'room')
       Object.assign(this.#state, { joinError: message, joining: '' })
-    else if (origin === 'person') this.#state.peopleError = message
+    else if (origin === 'person')
+      this.#state.peopleError = code === 'no-such-user' ? `${name} is no longer online.` : message
     else if (cancelled || !conversation) return
     else if (code === 'no-such-user') this.#end(conversation)
     else Object.assign(conversation, { status: 'lost', problem: message })

@@ -27,6 +27,7 @@ export class Connection {
   #socket = null
   #timer = null // of the pause, of a connect that takes too long, or of a connection's probation
   #attempt = 0
+  #why = '' // the connection was lost; a reconnect that fails is no new reason
 
   // handlers: documents(list); change({phase, retryAt, why}) with phase one of closed, connecting,
   // connected, waiting (for retryAt) and refused (coming back by itself would not help).
@@ -38,6 +39,7 @@ export class Connection {
   open(url) {
     this.#url = url
     this.#attempt = 0
+    this.#why = ''
     this.#connect()
   }
 
@@ -54,7 +56,8 @@ export class Connection {
   giveUp(why) {
     if (!this.#socket) return
     this.#drop()
-    this.#wait(null, why)
+    this.#why ||= why
+    this.#wait(null)
   }
 
   // Whether the document was handed to the socket.
@@ -96,21 +99,23 @@ export class Connection {
     this.#environment.clearTimeout(this.#timer)
     // A server that accepts and closes at once must not be asked again and again without a pause.
     this.#timer = this.#environment.setTimeout(() => (this.#attempt = 0), STABLE_MS)
+    this.#why = ''
     this.#change('connected')
   }
 
   #lost(code, reason) {
     this.#drop()
     const { comeBack, afterMs, why } = readClose(code, reason)
-    if (comeBack) this.#wait(afterMs, why)
+    this.#why ||= why
+    if (comeBack) this.#wait(afterMs)
     else this.#change('refused', { why })
   }
 
-  #wait(afterMs, why) {
+  #wait(afterMs) {
     const { now, random, setTimeout } = this.#environment
     const pause = afterMs ?? backoff(this.#attempt, random)
     this.#attempt += 1
     this.#timer = setTimeout(() => this.#connect(), pause)
-    this.#change('waiting', { retryAt: now() + pause, why })
+    this.#change('waiting', { retryAt: now() + pause, why: this.#why })
   }
 }

@@ -13,7 +13,7 @@ export class Joins {
     this.#lanes = { room: [], private: [] }
   }
 
-  // entry: {kind: 'room' | 'private', what (name or user id), origin: 'person' | 'return', key}
+  // entry: {kind: 'room' | 'private', what (name or user id), origin: 'person' | 'return', …}
   add(entry) {
     const lane = this.#lanes[entry.kind]
     lane.push(entry)

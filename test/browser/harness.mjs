@@ -1,0 +1,251 @@
+// What the browser tests share: TAP, a chatd of one's own, and people with a browser each.
+//
+// CHATD is the server's program, CHROMIUM the browser's, ARTEFACTS the folder for screenshots, and
+// PATIENCE multiplies every limit, for slow builds.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { chromium } from 'playwright-core'
+
+const TOP = resolve(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../..')
+const CHATD = process.env.CHATD ?? join(TOP, 'chatd')
+const LIMIT = 15000 * Number(process.env.PATIENCE ?? 1)
+const ARTEFACTS = resolve(TOP, process.env.ARTEFACTS ?? 'artefacts')
+
+// ---- TAP ----
+
+const tests = []
+
+export function test(name, act) {
+  tests.push({ name, act })
+}
+
+function complain(error) {
+  for (const line of String(error?.stack ?? error).split('\n')) console.error(`#   ${line}`)
+}
+
+export async function run() {
+  let failed = 0
+  mkdirSync(ARTEFACTS, { recursive: true })
+  for (const old of readdirSync(ARTEFACTS).filter((name) => name.startsWith('failed-')))
+    rmSync(join(ARTEFACTS, old))
+  console.log(`1..${tests.length}`)
+  for (const [index, { name, act }] of tests.entries()) {
+    let verdict = 'ok'
+    try {
+      await act()
+      await everybodyLeaves()
+    } catch (error) {
+      verdict = 'not ok'
+      failed += 1
+      await photographAll(`failed-${index + 1}`)
+      complain(error)
+      await everybodyLeaves().catch(complain)
+    }
+    console.log(`${verdict} ${index + 1} - ${name}`)
+  }
+  await browser?.close()
+  process.exit(failed ? 1 : 0)
+}
+
+// Waits until the answer is as expected: the page's own changes come when they come.
+export async function until(ask, expected, what) {
+  const end = Date.now() + LIMIT
+  for (;;) {
+    const actual = await ask()
+    try {
+      assert.deepEqual(actual, expected, what)
+      return
+    } catch (error) {
+      if (Date.now() > end) throw error
+    }
+    await new Promise((resume) => setTimeout(resume, 20))
+  }
+}
+
+// ---- the server ----
+
+const cleanups = []
+process.on('exit', () => cleanups.forEach((clean) => clean()))
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
+
+export class Server {
+  #options
+  #folder = mkdtempSync(join(tmpdir(), 'chatd-page-'))
+  #process = null
+  port = 0
+
+  constructor(...options) {
+    this.#options = options
+    cleanups.push(() => {
+      this.#process?.kill('SIGKILL')
+      rmSync(this.#folder, { recursive: true, force: true })
+    })
+  }
+
+  static async start(...options) {
+    const server = new Server(...options)
+    await server.start()
+    return server
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.port}/`
+  }
+
+  // On the port and the database that it had before, if any.
+  async start() {
+    const place = [`--addr=127.0.0.1:${this.port}`, `--db=${join(this.#folder, 'chat.db')}`]
+    const started = spawn(CHATD, [...place, ...this.#options], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    this.#process = started
+    const log = []
+    await new Promise((ready, fail) => {
+      started.on('error', fail)
+      started.on('exit', (code) => fail(new Error(`chatd ended with ${code}: ${log.join('\n')}`)))
+      createInterface({ input: started.stderr }).on('line', (line) => {
+        log.push(line)
+        const found = /\bready addr=\S+:(\d+)/.exec(line)
+        if (found) ready((this.port = Number(found[1])))
+      })
+    })
+  }
+
+  signal(name) {
+    this.#process.kill(name)
+  }
+
+  async end(signal = 'SIGTERM') {
+    const ended = new Promise((resume) => this.#process.once('exit', resume))
+    this.#process.kill(signal)
+    const code = await ended
+    this.#process = null
+    return code
+  }
+}
+
+// ---- people ----
+
+let browser = null
+let people = []
+
+// All of it keeps Chromium from looking for hosts other than the test's.
+const QUIET = [
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+]
+const QUIETER = ['--disable-component-update', '--disable-sync']
+
+async function launch() {
+  const asRoot = process.getuid?.() === 0 ? ['--no-sandbox'] : []
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [...QUIET, ...QUIETER, ...asRoot],
+  })
+}
+
+export class Person {
+  problems = [] // what a browser of a real person should never have to report
+  serverIsDown = false
+
+  // options: those of a new browser context, such as viewport and colorScheme.
+  static async arrive(server, options = {}) {
+    browser ??= await launch()
+    const person = new Person()
+    people.push(person)
+    const size = { width: 1280, height: 800 }
+    const settings = { viewport: size, locale: 'en-GB', timezoneId: 'UTC', ...options }
+    person.context = await browser.newContext(settings)
+    person.context.setDefaultTimeout(LIMIT)
+    person.page = await person.context.newPage()
+    person.#watch(server)
+    person.response = await person.page.goto(server.url)
+    return person
+  }
+
+  static async signIn(server, name, options) {
+    const person = await Person.arrive(server, options)
+    await person.enter(name)
+    return person
+  }
+
+  #watch(server) {
+    const { page } = this
+    page.on('pageerror', (error) => this.problems.push(`exception: ${error}`))
+    page.on('console', (message) => {
+      if (!['error', 'warning'].includes(message.type())) return
+      if (this.serverIsDown && /WebSocket connection to .* failed/.test(message.text())) return
+      this.problems.push(`console: ${message.text()}`)
+    })
+    const watchHost = (url) => {
+      if (new URL(url).host !== new URL(server.url).host) this.problems.push(`other host: ${url}`)
+    }
+    page.on('request', (request) => watchHost(request.url()))
+    page.on('websocket', (socket) => watchHost(socket.url()))
+  }
+
+  async enter(name) {
+    await this.page.getByLabel('Your name').fill(name)
+    await this.page.getByRole('button', { name: 'Enter the chat' }).click()
+    await this.page.locator('[data-phase=connected]').waitFor({ state: 'attached' })
+  }
+
+  async join(room) {
+    await this.page.getByLabel('Name of the room to join').fill(room)
+    await this.page.getByRole('button', { name: 'Join', exact: true }).click()
+    await this.isIn(room)
+  }
+
+  async isIn(room) {
+    await this.page.getByRole('heading', { name: room, exact: true, level: 2 }).waitFor()
+  }
+
+  async show(name) {
+    await this.page.getByRole('navigation').getByRole('button', { name }).click()
+  }
+
+  async say(text) {
+    await this.page.locator('#composer').fill(text)
+    await this.page.locator('#composer').press('Enter')
+  }
+
+  // The messages of the room that is shown: the texts, or texts with their states.
+  texts() {
+    return this.page.getByTestId('text').allTextContents()
+  }
+
+  states() {
+    return this.page
+      .getByTestId('message')
+      .evaluateAll((all) =>
+        all.map((one) => `${one.querySelector('.text').textContent}:${one.dataset.state}`),
+      )
+  }
+
+  async photograph(name) {
+    // Without this a picture may show something half moved.
+    await this.page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished)))
+    await this.page.screenshot({ path: join(ARTEFACTS, `${name}.png`) })
+  }
+}
+
+async function photographAll(name) {
+  for (const [index, person] of people.entries())
+    await person.photograph(`${name}-${index + 1}`).catch(() => {})
+}
+
+async function everybodyLeaves() {
+  const leaving = people
+  people = []
+  await Promise.all(leaving.map(({ context }) => context.close()))
+  assert.deepEqual(
+    leaving.flatMap(({ problems }) => problems),
+    [],
+  )
+}
