@@ -20,6 +20,6 @@ int auditor_open(struct rooms *rooms, struct auditor **out);
 int auditor_start(struct auditor *auditor);
 
 /* Ends the thread, gives the lease back with this instance's users, and clears the pointer. */
-void auditor_close(struct auditor **auditor);
+void auditor_close(struct auditor **pointer);
 
 #endif

@@ -244,20 +244,20 @@ void
 event_error_for(int error, struct event_error *out)
 {
     static const struct {
-        int error;
         const char *code;
         const char *message;
+        int error;
         bool retry;
     } table[] = {
-        {-ESHUTDOWN, "shutting-down", "The server is about to stop.", true},
-        {-EMFILE, "too-many-rooms", "You are in as many rooms as is allowed.", true},
-        {-ENFILE, "too-many-rooms", "The server runs as many rooms as it may.", true},
-        {-EPERM, "not-a-member", "You are not in this room.", false},
-        {-ENOENT, "no-such-user", "Nobody with this id is online.", false},
-        {-EBUSY, "unavailable", "The database is busy. Try again.", true},
-        {-ENOSPC, "unavailable", "The server's disk is full. Try again later.", true},
-        {-ENOMEM, "unavailable", "The server is out of memory. Try again later.", true},
-        {-EAGAIN, "unavailable", "The server cannot do this right now. Try again.", true},
+        {"shutting-down", "The server is about to stop.", -ESHUTDOWN, true},
+        {"too-many-rooms", "You are in as many rooms as is allowed.", -EMFILE, true},
+        {"too-many-rooms", "The server runs as many rooms as it may.", -ENFILE, true},
+        {"not-a-member", "You are not in this room.", -EPERM, false},
+        {"no-such-user", "Nobody with this id is online.", -ENOENT, false},
+        {"unavailable", "The database is busy. Try again.", -EBUSY, true},
+        {"unavailable", "The server's disk is full. Try again later.", -ENOSPC, true},
+        {"unavailable", "The server is out of memory. Try again later.", -ENOMEM, true},
+        {"unavailable", "The server cannot do this right now. Try again.", -EAGAIN, true},
     };
 
     out->code = "storage-failed";

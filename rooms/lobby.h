@@ -18,7 +18,7 @@ struct rooms;
 int lobby_open(struct rooms *rooms, struct lobby **out);
 
 /* Handles what was sent to it, ends its threads and frees it; clears the pointer. Blocks. */
-void lobby_close(struct lobby **lobby);
+void lobby_close(struct lobby **pointer);
 
 /*
  * The member is online from now on: it is announced, gets the list, and is held until it departs.

@@ -42,7 +42,7 @@ struct lobby {
 };
 
 /* The subscriber's thread: until the channel is stopped. */
-void *lobby_subscriber_main(void *lobby);
+void *lobby_subscriber_main(void *argument);
 
 /* Publishes that the users are online, or are no longer. */
 void lobby_publish(struct lobby *lobby, bool online, const struct repo_user *users, size_t count);

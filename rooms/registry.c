@@ -240,7 +240,7 @@ registry_rooms(struct registry *registry, size_t *count)
 
     lock_take(&registry->lock);
     if (registry->running > 0)
-        collection.rooms = malloc(registry->running * sizeof(*collection.rooms));
+        collection.rooms = malloc(registry->running * sizeof(struct room *));
     if (collection.rooms != NULL)
         twalk_r(registry->tree, collect, &collection);
     lock_drop(&registry->lock);

@@ -18,7 +18,7 @@ struct rooms;
 int registry_open(struct rooms *rooms, struct registry **out);
 
 /* Ends the registry, in which no room is left (registry_wait_empty), and clears the pointer. */
-void registry_close(struct registry **registry);
+void registry_close(struct registry **pointer);
 
 /*
  * Finds the running room, or starts it. `opener` is who asks, if it is for a private room. Any

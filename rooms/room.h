@@ -125,7 +125,7 @@ void room_handle_posts(struct room *room, struct room_post **posts, size_t count
 void room_refuse_post(struct room *room, struct room_post *post, int error);
 
 /* The subscriber's thread (subscriber.c): hands out until the channel is stopped. */
-void *subscriber_main(void *room);
+void *subscriber_main(void *argument);
 
 /* Has the subscriber read from the repository what is missing up to `seq`. Any thread. */
 void subscriber_nudge(struct room *room, uint64_t seq);

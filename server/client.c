@@ -170,7 +170,7 @@ client_start(struct server *server, int socket, const char *name, size_t length,
     identifier_make(id);
     member_init(&client->member, &operations, id, client->name);
     lock_init(&client->lock, LOCK_CLIENT);
-    atomic_init(&client->references, 2); /* the loop's and the caller's */
+    atomic_init(&client->references, 1); /* the loop's */
     websocket_decoder_init(&client->decoder, SERVER_FRAME_BYTES);
     client->server = server;
     client->loop = server->loops[atomic_fetch_add(&server->next_loop, 1) % server->loop_count];
@@ -180,9 +180,9 @@ client_start(struct server *server, int socket, const char *name, size_t length,
     if (message == NULL) {
         client->socket = -1;
         client_rele(client);
-        client_rele(client);
         return -ENOMEM;
     }
+    client_hold(client); /* for the caller */
     atomic_fetch_add(&server->counters.accepted, 1);
     client_send(client, message);
     lobby_arrive(server->rooms.lobby, &client->member);
@@ -319,20 +319,22 @@ client_handle_output(struct client *client)
     lock_drop(&client->lock);
 }
 
-static void
+/* Has the loop watch it; returns whether it goes on. */
+static bool
 begin(struct client *client)
 {
     int error = loop_is_stopping(client->loop) ? -ESHUTDOWN
                                                : loop_watch(client->loop, client, client->socket);
     if (error != 0) {
         client_end(client);
-        return;
+        return false;
     }
     client->watched = true;
     lock_take(&client->lock);
     if (client->wants_output)
         loop_rewatch(client->loop, client, client->socket, true, true);
     lock_drop(&client->lock);
+    return true;
 }
 
 /* Closes it with the code that was asked for, or ends it where nothing can be said any more. */
@@ -357,8 +359,8 @@ close_as_asked(struct client *client)
 void
 client_handle_request(struct client *client, unsigned request)
 {
-    if ((request & LOOP_START) != 0)
-        begin(client);
+    if ((request & LOOP_START) != 0 && !begin(client))
+        return;
     /* What is asked before the start is found by it. */
     if (client->socket < 0 || !client->watched)
         return;

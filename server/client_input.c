@@ -5,6 +5,7 @@
 #include "server/command.h"
 #include "server/server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,7 @@ keep(struct client *client, const char *data, size_t length)
         if (error != 0)
             return error;
     }
+    assert(client->partial != NULL);
     memmove(client->partial, data, length);
     client->partial_length = (uint32_t)length;
     return make_room(client, needed);

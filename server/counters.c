@@ -80,13 +80,15 @@ thread_count(void)
 static uint64_t
 resident_bytes(void)
 {
-    unsigned long long pages = 0;
+    char line[128];
+    uint64_t pages = 0;
     FILE *file = fopen("/proc/self/statm", "re");
 
     if (file == NULL)
         return 0;
-    if (fscanf(file, "%*u %llu", &pages) != 1)
-        pages = 0;
+    const char *second = fgets(line, sizeof(line), file) != NULL ? strchr(line, ' ') : NULL;
+    if (second != NULL)
+        pages = strtoull(second, NULL, 10);
     fclose(file);
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }

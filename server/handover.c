@@ -37,7 +37,7 @@ handover_close(struct handover *handover)
 static bool
 fits(int descriptor, const struct sockaddr_in *peer, in_port_t own_port)
 {
-    struct sockaddr_in address;
+    struct sockaddr_in address = {0};
     socklen_t size = sizeof(address);
 
     if (getpeername(descriptor, (struct sockaddr *)&address, &size) < 0 ||

@@ -20,6 +20,6 @@ int http_start(struct server *server, struct http **out, char *why, size_t why_s
 const char *http_address(const struct http *http);
 
 /* Stops to listen, ends the workers and clears the pointer. Blocks for up to a few seconds. */
-void http_stop(struct http **http);
+void http_stop(struct http **pointer);
 
 #endif

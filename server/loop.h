@@ -30,7 +30,7 @@ int loop_start(struct server *server, struct loop **out);
 void loop_stop(struct loop *loop, int64_t deadline);
 
 /* Waits until the thread has ended, frees the loop and clears the pointer. Blocks. */
-void loop_join(struct loop **loop);
+void loop_join(struct loop **pointer);
 
 /* Has the loop do something about its client soon. Any thread; never blocks. */
 void loop_ask(struct loop *loop, struct client *client, enum loop_request request);

@@ -147,16 +147,25 @@ drop_first(struct outbox *outbox)
     message_rele(message);
 }
 
+/* Points the parts at what waits first; returns how many they are, at least one. */
+static size_t
+gather(const struct outbox *outbox, struct iovec parts[VECTOR_MAX])
+{
+    size_t count = outbox->count < VECTOR_MAX ? outbox->count : VECTOR_MAX;
+
+    for (size_t i = 0; i < count; i++)
+        parts[i].iov_base = (void *)message_frame(at(outbox, (uint32_t)i), &parts[i].iov_len);
+    parts[0].iov_base = (char *)parts[0].iov_base + outbox->sent;
+    parts[0].iov_len -= outbox->sent;
+    return count;
+}
+
 int
 outbox_flush(struct outbox *outbox, int socket)
 {
     while (outbox->count > 0) {
         struct iovec parts[VECTOR_MAX];
-        size_t part_count = outbox->count < VECTOR_MAX ? outbox->count : VECTOR_MAX;
-        for (size_t i = 0; i < part_count; i++)
-            parts[i].iov_base = (void *)message_frame(at(outbox, (uint32_t)i), &parts[i].iov_len);
-        parts[0].iov_base = (char *)parts[0].iov_base + outbox->sent;
-        parts[0].iov_len -= outbox->sent;
+        size_t part_count = gather(outbox, parts);
         ssize_t taken = send_parts(socket, parts, part_count);
         if (taken <= 0)
             return (int)taken;

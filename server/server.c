@@ -22,10 +22,11 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#define THREAD_STACK_BYTES (512 * 1024) /* address space; only what is used becomes resident */
-#define BUSY_TIMEOUT_MS    2000         /* for another process's write lock */
-#define DRAIN_MS           3000         /* for clients to be answered and to go */
-#define CLIENTS_MIN        16
+#define THREAD_STACK_BYTES                                                                         \
+    ((size_t)512 * 1024)     /* address space; only what is used becomes resident */
+#define BUSY_TIMEOUT_MS 2000 /* for another process's write lock */
+#define DRAIN_MS        3000 /* for clients to be answered and to go */
+#define CLIENTS_MIN     16
 
 /*
  * Raises the descriptor limit to what is allowed, and finds how many clients that leaves room for:

@@ -54,7 +54,7 @@ test_order(void)
     for (int i = 0; i < 3; i++) {
         struct letter *letter = (struct letter *)batch;
         in_order = in_order && letter != NULL && letter->number == i;
-        batch = batch->next;
+        batch = batch != NULL ? batch->next : NULL;
         free(letter);
     }
     ok(in_order && batch == NULL, "they are taken at once, oldest first");

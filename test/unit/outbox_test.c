@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LIMIT (1024 * 1024)
+#define LIMIT ((size_t)1024 * 1024)
 
 static int ends[2]; /* of a connection: we send on the first one */
 
@@ -28,7 +28,7 @@ connect_ends(void)
 static struct message *
 numbered(int number, size_t length)
 {
-    char *text = malloc(length);
+    char *text = malloc(length + 1);
     if (text == NULL)
         abort();
     memset(text, 'a' + number % 26, length);
@@ -85,7 +85,7 @@ test_order(void)
 {
     struct outbox outbox = {0};
     enum { COUNT = 400 };
-    static char sent[COUNT * 400];
+    static char sent[(size_t)COUNT * 400];
     static char got[sizeof(sent)];
     size_t sent_length = 0;
     size_t got_length = 0;

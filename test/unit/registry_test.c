@@ -109,7 +109,7 @@ test_join_while_stopping(void)
             repo_last_seqs(rooms.rooms.repo, &room.number, &last, 1) == 0)
             total += last;
     }
-    ok(total == THREADS * ROUNDS, "every one of %d posts was stored", THREADS * ROUNDS);
+    ok(total == (uint64_t)THREADS * ROUNDS, "every one of %d posts was stored", THREADS * ROUNDS);
     fake_rooms_close(&rooms);
 }
 

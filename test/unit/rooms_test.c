@@ -141,8 +141,9 @@ test_presence(void)
     ok(fake_expect(ann, "\"user-join\"", ann->member.id) != NULL, "who arrives is on the list");
     lobby_arrive(rooms.rooms.lobby, &bob->member);
     ok(fake_expect(ann, "\"user-join\"", bob->member.id) != NULL, "who is there is told");
-    ok(fake_expect(bob, "\"user-join\"", NULL) != NULL &&
-           fake_expect(bob, "\"user-join\"", NULL) != NULL && fake_count(bob, "user-join") == 2,
+    const char *first = fake_expect(bob, "\"user-join\"", NULL);
+    const char *second = fake_expect(bob, "\"user-join\"", NULL);
+    ok(first != NULL && second != NULL && fake_count(bob, "user-join") == 2,
        "the new one gets the whole list, each once");
     ok(lobby_find_name(rooms.rooms.lobby, bob->member.id, name) == 0 && strcmp(name, "Bob") == 0,
        "a user is found by the id");
@@ -196,6 +197,18 @@ test_lost_lease(void)
     fake_member_free(ann);
 }
 
+/* Whether both are answers to a join of one room: the room's id comes first in them. */
+static bool
+same_room(const char *one, const char *other)
+{
+    static const char key[] = "\"id\":\"";
+    const char *id = one != NULL ? strstr(one, key) : NULL;
+    const char *other_id = other != NULL ? strstr(other, key) : NULL;
+
+    return id != NULL && other_id != NULL &&
+           strncmp(id + strlen(key), other_id + strlen(key), IDENTIFIER_SIZE - 1) == 0;
+}
+
 static void
 test_private(void)
 {
@@ -215,9 +228,7 @@ test_private(void)
     atomic_fetch_add(&bob->under_way, 1);
     ok(member_join_private(&bob->member, &rooms.rooms, ann->member.id) == 0, "Bob asks for Ann");
     const char *again = fake_expect(bob, "\"room-joined\"", "\"private\":true");
-    ok(again != NULL && other != NULL &&
-           strncmp(strstr(again, "\"id\""), strstr(other, "\"id\""), 28) == 0,
-       "and gets the same room");
+    ok(same_room(again, other), "and gets the same room");
     atomic_fetch_add(&ann->under_way, 1);
     ok(member_join_private(&ann->member, &rooms.rooms, "nobody") == 0, "Ann asks for nobody");
     ok(fake_expect(ann, "\"no-such-user\"", NULL) != NULL, "and is told so");
