@@ -1,7 +1,7 @@
 // What the browser tests share: TAP, a chatd of one's own, and people with a browser each.
 //
 // CHATD is the server's program, CHROMIUM the browser's, ARTEFACTS the folder for screenshots, and
-// PATIENCE multiplies every limit, for slow builds.
+// PATIENCE multiplies every limit, for slow builds. An argument picks the tests with it in the name.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
@@ -20,7 +20,7 @@ const ARTEFACTS = resolve(TOP, process.env.ARTEFACTS ?? 'artefacts')
 const tests = []
 
 export function test(name, act) {
-  tests.push({ name, act })
+  if (name.includes(process.argv[2] ?? '')) tests.push({ name, act })
 }
 
 function complain(error) {
