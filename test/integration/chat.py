@@ -268,7 +268,7 @@ class Client:
         websocket = await websockets.connect(
             f"ws://127.0.0.1:{server.port}/ws?name={quote(name)}", compression=None,
             ping_interval=None, max_size=None, max_queue=None, open_timeout=LIMIT,
-            close_timeout=LIMIT)
+            close_timeout=2 * PATIENCE)
         client = cls(websocket)
         client.welcome = await client.expect("welcome")
         client.id = client.welcome["user"]["id"]
@@ -460,12 +460,13 @@ class Raw:
         return first & 0x0F, payload
 
     def expect(self, action, **fields):
-        """Reads until a document like this one; returns it, and forgets those before it."""
+        """Reads until a document like this one, takes it out of `documents`, and returns it."""
+        seen = 0
         while True:
-            while self.documents:
-                document = self.documents.pop(0)
-                if is_like(document, {"action": action, **fields}):
-                    return document
+            for index in range(seen, len(self.documents)):
+                if is_like(self.documents[index], {"action": action, **fields}):
+                    return self.documents.pop(index)
+            seen = len(self.documents)
             opcode, payload = self.read()
             assert opcode == TEXT, f"opcode {opcode} with {payload!r} instead of {action}"
             self.documents += [json.loads(line) for line in payload.decode().split("\n") if line]

@@ -43,13 +43,13 @@ def _(server):
               ("error", "bad-name", False), query)
 
 
-@test("what is no WebSocket upgrade of version 13 gets 400 on /ws")
+@test("what is no WebSocket upgrade of version 13 gets 400 or 426 on /ws")
 def _(server):
     upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "12",
                "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
-    equal(server.request("/ws?name=Ann")[0], 400)
-    equal(server.request("/ws?name=Ann", upgrade)[0], 400, "version 12")
-    equal(server.request("/ws?name=Ann", method="POST")[0] in (400, 405), True, "POST refused")
+    for headers, method in ({}, "GET"), (upgrade, "GET"), ({}, "POST"):
+        status = server.request("/ws?name=Ann", headers, method)[0]
+        assert status in (400, 405, 426), f"{status} for {method} with {headers}"
 
 
 @test("on connecting one is told of each user online once, oneself included")
@@ -273,6 +273,18 @@ async def _(server):
     await ann.round_trip()
     equal(len(ann.has("room-joined")), 1)
     equal(len(ann.has("error", code="bad-json")), 1)
+    await ann.close()
+
+
+@test("bad-json: whatever is wrong with a line, the next one is done")
+async def _(server):
+    ann = await Client.connect(server)
+    bad = ["null", "[]", "{", "}", '{"a":}', '"x"', "nonsense", '{"a":"\\u0000"}', '{"a":' * 20]
+    await ann.send(*(line for i, text in enumerate(bad)
+                     for line in (text, json.dumps({"action": f"after-{i}"}))))
+    for i in range(len(bad)):
+        await ann.expect("error", code="unknown-action", refused=f"after-{i}")
+    equal(len(ann.has("error", code="bad-json")), len(bad), "errors")
     await ann.close()
 
 
