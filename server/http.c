@@ -66,6 +66,26 @@ refuse(struct http *http, struct mg_connection *connection, const char *status,
         message_rele(message);
 }
 
+/*
+ * civetweb's own errors, in words of ours: it would put what a hostile request said into the status
+ * line, and leave the security headers out.
+ */
+static int
+answer_error(struct mg_connection *connection, int status, const char *message)
+{
+    (void)message;
+    const char *reason = mg_get_response_code_text(connection, status);
+    (void)mg_printf(connection,
+                    "HTTP/1.1 %d %s\r\n"
+                    "Content-Type: text/plain; charset=utf-8\r\n"
+                    "Content-Length: %zu\r\n"
+                    "Cache-Control: no-store\r\n"
+                    "%s"
+                    "Connection: close\r\n\r\n%s\n",
+                    status, reason, strlen(reason) + 1, assets_security_headers, reason);
+    return 0;
+}
+
 /* The name of the query, decoded into `buffer` and trimmed; false when it is not valid. */
 static bool
 query_name(const struct mg_connection *connection, char *buffer, size_t size, const char **name,
@@ -275,6 +295,8 @@ start_civetweb(struct http *http, char *why, size_t why_size)
         "yes",
         "keep_alive_timeout_ms",
         "500",
+        "decode_url",
+        "no",
         "tcp_nodelay",
         "1",
         "access_control_allow_origin",
@@ -287,6 +309,7 @@ start_civetweb(struct http *http, char *why, size_t why_size)
     };
     struct mg_callbacks callbacks = {
         .log_message = log_message,
+        .http_error = answer_error,
         .connection_close = end_reservation,
     };
     struct mg_server_port port;

@@ -156,13 +156,24 @@ HOSTILE = (
     b"/%2e%2e/etc/passwd", b"/..%2fetc%2fpasswd", b"/%2e%2e%2fetc/passwd", b"/none%00.html",
     b"/..\\..\\etc\\passwd", b"/%5c..%5cetc", b"/index.html%2f", b"/assets%2f..%2findex.html",
     b"/%252e%252e/etc/passwd", b"/.git/config", b"/a/.hidden", b"/\xff\xfe", b"/%ff", b"/%",
-    b"/index.html%0d%0a", b"/" + b"a" * 4000, b"/" + b"a/" * 2000)
+    b"/index.html%0d%0a", b"/%00", b"/index.html%00.js", b"/" + b"a" * 4000, b"/" + b"a/" * 2000)
 
 
 @test("hostile paths lead nowhere, and the server goes on")
 def _(server):
     for path in HOSTILE:
         assert get(server, path) in (400, 404), path
+    equal(get(server, b"/"), 200)
+
+
+@test("a malformed request is answered in the server's own words")
+def _(server):
+    for request in (b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", b"nonsense\r\n\r\n",
+                    b"GET / HTTP/9.9\r\nHost: x\r\n\r\n"):
+        answer = raw(server, request)
+        head = answer.split(b"\r\n\r\n")[0]
+        assert re.match(rb"HTTP/1\.1 [45]\d\d [A-Z]", head), head
+        assert b"X-Content-Type-Options: nosniff" in head, head
     equal(get(server, b"/"), 200)
 
 
