@@ -16,7 +16,7 @@ ALL_CFLAGS := -std=c11 -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) $(SANITIZE)
 LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lcivetweb
 LDFLAGS  += -pthread -Wl,-z,relro,-z,now $(SANITIZE)
 
-PUBSUB := inbox local message pubsub queue
+PUBSUB := inbox local message pubsub queue topic
 REPO   := schema sqlite sqlite_append sqlite_lease sqlite_room sqlite_secret sqlite_user write_group
 ROOMS  := auditor event identifier lobby lobby_reconcile lobby_subscriber lock log mailbox member \
           registry room room_members room_posts rooms roster subscriber utf8

@@ -12,8 +12,10 @@
 
 struct pubsub_ops {
     void (*close)(struct pubsub *pubsub); /* frees it */
+    void (*status)(struct pubsub *pubsub, struct pubsub_status *status);
     /* `name` is known to fit into PUBSUB_CHANNEL_NAME_SIZE; sets the new channel's `ops`. */
-    int (*channel_open)(struct pubsub *pubsub, const char *name, struct channel **out);
+    int (*channel_open)(struct pubsub *pubsub, const char *name, const char *label,
+                        struct channel **out);
     void (*publish)(struct channel *channel, struct message *const *messages, size_t count);
     int (*receive)(struct channel *channel, struct message **messages, size_t capacity,
                    int timeout_ms);

@@ -1,6 +1,7 @@
 #include "pubsub/inbox.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #define BACKLOG_FAIR 1024u /* messages; up to here nobody needs to wait for the subscriber */
@@ -17,9 +18,9 @@ init_condition(pthread_cond_t *condition)
 }
 
 void
-inbox_init(struct inbox *inbox)
+inbox_init(struct inbox *inbox, int wake)
 {
-    *inbox = (struct inbox){0};
+    *inbox = (struct inbox){.wake = wake};
     init_condition(&inbox->arrived);
     init_condition(&inbox->drained);
 }
@@ -27,7 +28,7 @@ inbox_init(struct inbox *inbox)
 void
 inbox_destroy(struct inbox *inbox)
 {
-    assert(!inbox->subscriber_waiting && inbox->publishers_waiting == 0);
+    assert(inbox->publishers_waiting == 0 && (inbox->wake >= 0 || !inbox->subscriber_waiting));
     must(pthread_cond_destroy(&inbox->arrived));
     must(pthread_cond_destroy(&inbox->drained));
     message_queue_release(&inbox->queue);
@@ -39,7 +40,10 @@ wake_subscriber(struct inbox *inbox)
     if (!inbox->subscriber_waiting)
         return;
     inbox->subscriber_waiting = false;
-    must(pthread_cond_signal(&inbox->arrived));
+    if (inbox->wake >= 0)
+        must(eventfd_write(inbox->wake, 1));
+    else
+        must(pthread_cond_signal(&inbox->arrived));
 }
 
 static void
@@ -111,7 +115,7 @@ wait_arrived(struct inbox *inbox, pthread_mutex_t *mutex, const struct timespec 
 
 /* Takes the messages that come before the nudge, if there is one. */
 static size_t
-take(struct inbox *inbox, struct message **messages, size_t capacity)
+take_messages(struct inbox *inbox, struct message **messages, size_t capacity)
 {
     size_t count = capacity;
 
@@ -126,19 +130,34 @@ take(struct inbox *inbox, struct message **messages, size_t capacity)
 }
 
 int
-inbox_receive(struct inbox *inbox, pthread_mutex_t *mutex, struct message **messages,
-              size_t capacity, int timeout_ms)
+inbox_take(struct inbox *inbox, struct message **messages, size_t capacity)
 {
-    struct timespec deadline = deadline_in(timeout_ms < 0 ? 0 : timeout_ms);
+    size_t count;
 
-    wait_arrived(inbox, mutex, timeout_ms < 0 ? NULL : &deadline);
+    inbox->subscriber_waiting = false;
     if (inbox->stopped)
         return -ESHUTDOWN;
     if (inbox->nudged && inbox->before_nudge == 0) {
         inbox->nudged = false;
         return 0;
     }
-    return (int)take(inbox, messages, capacity);
+    count = take_messages(inbox, messages, capacity);
+    if (count > 0)
+        return (int)count;
+    inbox->subscriber_waiting = inbox->wake >= 0;
+    return -EAGAIN;
+}
+
+int
+inbox_receive(struct inbox *inbox, pthread_mutex_t *mutex, struct message **messages,
+              size_t capacity, int timeout_ms)
+{
+    struct timespec deadline = deadline_in(timeout_ms < 0 ? 0 : timeout_ms);
+    int result;
+
+    wait_arrived(inbox, mutex, timeout_ms < 0 ? NULL : &deadline);
+    result = inbox_take(inbox, messages, capacity);
+    return result == -EAGAIN ? 0 : result;
 }
 
 void

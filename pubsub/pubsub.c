@@ -17,12 +17,19 @@ pubsub_close(struct pubsub **pubsub)
         closing->ops->close(closing);
 }
 
+void
+pubsub_status(struct pubsub *pubsub, struct pubsub_status *status)
+{
+    pubsub->ops->status(pubsub, status);
+}
+
 int
-pubsub_channel_open(struct pubsub *pubsub, const char *name, struct channel **out)
+pubsub_channel_open(struct pubsub *pubsub, const char *name, const char *label,
+                    struct channel **out)
 {
     if (strnlen(name, PUBSUB_CHANNEL_NAME_SIZE) == PUBSUB_CHANNEL_NAME_SIZE)
         return -ENAMETOOLONG;
-    return pubsub->ops->channel_open(pubsub, name, out);
+    return pubsub->ops->channel_open(pubsub, name, label, out);
 }
 
 void

@@ -9,6 +9,7 @@
 #ifndef PUBSUB_PUBSUB_H
 #define PUBSUB_PUBSUB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,40 @@ struct message;
 struct pubsub;
 
 #define PUBSUB_CHANNEL_NAME_SIZE 128 /* a channel's name with its NUL */
+#define PUBSUB_KEY_SIZE          32  /* bytes of the key that authenticates what instances send */
+#define PUBSUB_INSTANCE_MAX      36  /* bytes of an instance's id */
+
+enum pubsub_level { PUBSUB_INFO, PUBSUB_WARNING };
+
+/*
+ * Writes one line, "event key=value …", to the log. Called on any thread, with no lock held. A line
+ * may quote what came from elsewhere, control characters included.
+ */
+typedef void (*pubsub_log_function)(enum pubsub_level level, const char *line);
+
+/* Everything is copied. */
+struct pubsub_redis_options {
+    const char *url;          /* redis://… or redis+unix://…, see redis_url.h */
+    const char *password;     /* in place of the URL's, or NULL */
+    const char *instance;     /* this process's id: letters, digits and -._ */
+    const unsigned char *key; /* PUBSUB_KEY_SIZE bytes that all instances of a chat share */
+    pubsub_log_function log;
+};
+
+/* Counters run from the opening of the bus. The local bus has no connection and counts nothing. */
+struct pubsub_status {
+    const char *kind;    /* "local" or "redis" */
+    bool up;             /* what is published now is sent to the other instances */
+    int64_t since;       /* ms since 1970: since when `up` is what it is */
+    uint64_t reconnects; /* connections that stand again after one was lost */
+    uint64_t published;  /* messages that Redis has taken */
+    uint64_t dropped;    /* messages that were not sent, or whose fate is unknown */
+    uint64_t received;   /* messages from other instances */
+    uint64_t invalid;    /* payloads that were refused: damaged, forged or too large */
+    size_t channels;     /* open ones */
+    size_t subscribed;   /* of these, those that hear the other instances now */
+    size_t queued;       /* messages that wait to be sent */
+};
 
 /*
  * Opens the bus within this process. The caller owns *out and ends it with pubsub_close.
@@ -24,15 +59,33 @@ struct pubsub;
  */
 int pubsub_open_local(struct pubsub **out);
 
-/* Closes the bus, of which every channel is closed by now, and clears the caller's pointer. */
+/*
+ * Opens the bus that reaches other instances through a Redis, and starts the thread that sends. It
+ * succeeds whether or not that Redis is there: as long as it is away, this is a bus within the
+ * process. The caller owns *out and ends it with pubsub_close. Errors, with a line in `why` that
+ * has no password in it: -EINVAL (an option is malformed), -ENOMEM, -EMFILE, -ENFILE, -EAGAIN (no
+ * thread), -EIO (no cryptography).
+ */
+int pubsub_open_redis(const struct pubsub_redis_options *options, struct pubsub **out, char *why,
+                      size_t why_size);
+
+/* How the bus is doing. Any thread; blocks briefly. */
+void pubsub_status(struct pubsub *pubsub, struct pubsub_status *status);
+
+/*
+ * Closes the bus, of which every channel is closed by now, and clears the caller's pointer. What was
+ * published before is still sent if that takes less than half a second.
+ */
 void pubsub_close(struct pubsub **pubsub);
 
 /*
  * Opens a channel and subscribes to it: what anybody in this process publishes on the name after
- * the return is received. Any thread; blocks briefly. The caller owns *out and ends it with
- * channel_close. Errors: -ENOMEM, -ENAMETOOLONG.
+ * the return is received; for the other instances see channel_receive. `label` tells people what
+ * the channel is for. Any thread; blocks briefly. The caller owns *out and ends it with
+ * channel_close. Errors: -ENOMEM, -ENAMETOOLONG, -EMFILE, -ENFILE.
  */
-int pubsub_channel_open(struct pubsub *pubsub, const char *name, struct channel **out);
+int pubsub_channel_open(struct pubsub *pubsub, const char *name, const char *label,
+                        struct channel **out);
 
 /*
  * Publishes the messages, in order. Any thread; never blocks. Takes references of its own. A
@@ -43,7 +96,9 @@ void channel_publish(struct channel *channel, struct message *const *messages, s
 /*
  * Waits until something was published, the channel was nudged or stopped, or `timeout_ms` passed
  * (-1: no limit), and moves at most `capacity` messages to `messages`, with their references.
- * Returns their number, 0 for a nudge or the time-out, or -ESHUTDOWN once the channel is stopped.
+ * Returns their number, 0 for a nudge or the time-out, -ESHUTDOWN once the channel is stopped, or
+ * -ESTALE when the subscription to the other instances has begun, at first or again: what they
+ * published before may never come, so read the repository; what they publish after that does.
  * Only the channel's subscriber.
  */
 int channel_receive(struct channel *channel, struct message **messages, size_t capacity,

@@ -165,7 +165,7 @@ lobby_open(struct rooms *rooms, struct lobby **out)
     roster_init(&lobby->roster);
     atomic_store(&lobby->unstored, true);
     snprintf(channel, sizeof(channel), "%.64s:general", rooms->channel_prefix);
-    int error = pubsub_channel_open(rooms->pubsub, channel, &lobby->channel);
+    int error = pubsub_channel_open(rooms->pubsub, channel, "general", &lobby->channel);
     if (error != 0)
         goto free_lobby;
     error = lobby_reconcile(lobby);

@@ -11,6 +11,7 @@
 #include "rooms/log.h"
 #include "rooms/rooms.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,7 +226,9 @@ lobby_subscriber_main(void *argument)
         if (news(lobby) != NEWS_NONE)
             timeout = next_round > now ? (int)(next_round - now) : 0;
         int count = channel_receive(lobby->channel, received, BATCH_MAX, timeout);
-        if (count < 0)
+        if (count == -ESTALE)
+            atomic_store(&lobby->unstored, true); /* the auditor compares */
+        else if (count < 0)
             return NULL;
         for (int i = 0; i < count; i++) {
             apply(lobby, received[i]);

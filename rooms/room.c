@@ -118,6 +118,7 @@ open_room(struct room *room)
     struct rooms *rooms = room->rooms;
     struct repo_room *stored = &room->stored;
     char channel[PUBSUB_CHANNEL_NAME_SIZE];
+    char label[sizeof("private:") + REPO_ROOM_NAME_SIZE];
     bool created;
     uint64_t last;
 
@@ -127,7 +128,9 @@ open_room(struct room *room)
     if (error != 0)
         return error;
     snprintf(channel, sizeof(channel), "%.64s:room:%s", rooms->channel_prefix, stored->id);
-    error = pubsub_channel_open(rooms->pubsub, channel, &room->channel);
+    snprintf(label, sizeof(label), "%s:%s", stored->is_private ? "private" : "room",
+             stored->is_private ? stored->id : stored->name);
+    error = pubsub_channel_open(rooms->pubsub, channel, label, &room->channel);
     if (error != 0)
         return error;
     /* Read with the subscription standing: whatever is stored from here on is received. */

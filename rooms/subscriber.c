@@ -90,6 +90,26 @@ fill_gap(struct batch *batch, uint64_t until)
     return true;
 }
 
+/* The subscription has begun: what was posted elsewhere until now may never come through it. */
+static void
+catch_up(struct batch *batch)
+{
+    struct room *room = batch->room;
+    uint64_t before;
+    int error;
+
+    do {
+        before = batch->next;
+        error = repo_read(room->rooms->repo, room->stored.number, before - 1, UINT64_MAX, BATCH_MAX,
+                          false, add_stored, batch);
+        atomic_fetch_add_explicit(&room->rooms->counters.repaired, batch->next - before,
+                                  memory_order_relaxed);
+    } while (error == 0 && batch->next - before == BATCH_MAX);
+    if (error != 0)
+        log_warn(-error, "gap-not-read room=%s seq=%llu", room->stored.id,
+                 (unsigned long long)batch->next);
+}
+
 /* Takes over one received message, with its reference. */
 static void
 take(struct batch *batch, struct message *message)
@@ -110,7 +130,9 @@ subscriber_main(void *argument)
     struct message *received[BATCH_MAX];
     int count;
 
-    while ((count = channel_receive(room->channel, received, BATCH_MAX, -1)) >= 0) {
+    while ((count = channel_receive(room->channel, received, BATCH_MAX, -1)) != -ESHUTDOWN) {
+        if (count == -ESTALE)
+            catch_up(&batch);
         for (int i = 0; i < count; i++)
             take(&batch, received[i]);
         /* Only once nothing is waiting: what is under way needs no repair. */

@@ -23,7 +23,7 @@ open_channel(const char *name)
 {
     struct channel *channel = NULL;
 
-    if (pubsub_channel_open(bus, name, &channel) != 0)
+    if (pubsub_channel_open(bus, name, "test", &channel) != 0)
         abort();
     return channel;
 }
@@ -117,9 +117,9 @@ test_names(void)
 
     memset(name, 'n', sizeof(name));
     name[PUBSUB_CHANNEL_NAME_SIZE] = '\0';
-    ok(pubsub_channel_open(bus, name, &channel) == -ENAMETOOLONG, "a name too long is refused");
+    ok(pubsub_channel_open(bus, name, "test", &channel) == -ENAMETOOLONG, "a name too long is refused");
     name[PUBSUB_CHANNEL_NAME_SIZE - 1] = '\0';
-    ok(pubsub_channel_open(bus, name, &channel) == 0, "the longest name is not");
+    ok(pubsub_channel_open(bus, name, "test", &channel) == 0, "the longest name is not");
     channel_close(&channel);
 }
 

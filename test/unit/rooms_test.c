@@ -116,7 +116,8 @@ test_repeats(void)
     post(ann, id, "first", NULL);
     const char *first = fake_expect(ann, "\"first\"", NULL);
     snprintf(name, sizeof(name), "test:room:%s", id);
-    if (first == NULL || pubsub_channel_open(rooms.rooms.pubsub, name, &channel) != 0)
+    if (first == NULL ||
+        pubsub_channel_open(rooms.rooms.pubsub, name, "test", &channel) != 0)
         abort();
     struct message *again = message_new(first, strlen(first), 1);
     channel_publish(channel, &again, 1);
