@@ -8,7 +8,7 @@ BUILD    ?= build
 SANITIZE ?=
 CFLAGS   ?= -O2 -g
 
-PACKAGES := sqlite3 libcjson
+PACKAGES := sqlite3 libcjson hiredis libsodium
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 HARDEN   := -fstack-protector-strong -fno-strict-aliasing
 CPPFLAGS += -D_GNU_SOURCE -DCHATD_VERSION='"$(VERSION)"' -I. $(shell pkg-config --cflags $(PACKAGES))
@@ -16,7 +16,8 @@ ALL_CFLAGS := -std=c11 -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) $(SANITIZE)
 LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lcivetweb
 LDFLAGS  += -pthread -Wl,-z,relro,-z,now $(SANITIZE)
 
-PUBSUB := inbox local message pubsub queue topic
+PUBSUB := inbox local message payload pubsub queue redis redis_address redis_channel \
+          redis_connection redis_log redis_publisher redis_url topic
 REPO   := schema sqlite sqlite_append sqlite_lease sqlite_room sqlite_secret sqlite_user write_group
 ROOMS  := auditor event identifier lobby lobby_reconcile lobby_subscriber lock log mailbox member \
           registry room room_members room_posts rooms roster subscriber utf8
@@ -26,6 +27,7 @@ SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERV
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 ASSETS  := $(BUILD)/embedded_assets.o
+FIXTURES := $(BUILD)/test/unit/fake_member.o $(BUILD)/test/unit/redis_fixture.o
 UNIT    := $(patsubst test/unit/%.c,$(BUILD)/test/unit/%,$(wildcard test/unit/*_test.c))
 PAGE    := $(shell find static -path static/node_modules -prune -o -path static/dist -prune -o -type f -print)
 C_FILES := $(wildcard server/*.[ch] rooms/*.[ch] repo/*.[ch] pubsub/*.[ch] test/unit/*.[ch] test/tools/*.[ch])
@@ -65,7 +67,7 @@ $(BUILD)/embedded_assets.c: static/dist/index.html scripts/embed.mjs
 $(BUILD)/embedded_assets.o: $(BUILD)/embedded_assets.c
 	$(CC) $(CPPFLAGS) -std=c11 $(WARNINGS) -O0 -c -o $@ $<
 
-$(BUILD)/test/unit/%: $(BUILD)/test/unit/%.o $(BUILD)/test/unit/fake_member.o $(OBJECTS) $(ASSETS)
+$(BUILD)/test/unit/%: $(BUILD)/test/unit/%.o $(FIXTURES) $(OBJECTS) $(ASSETS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 tests: $(BUILD)/chatd $(UNIT) test/browser/node_modules/.package-lock.json
