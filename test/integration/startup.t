@@ -5,7 +5,8 @@ import sqlite3
 from chat import *
 
 OPTIONS = ("addr", "db", "static", "durability", "max-clients", "max-rooms", "max-rooms-per-client",
-           "limit-messages", "room-grace", "outbox", "check", "help", "version")
+           "limit-messages", "room-grace", "outbox", "ping-after", "idle-timeout", "check",
+           "help", "version")
 
 
 def chatd(*arguments, environment=None, limits=None):
