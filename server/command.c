@@ -248,7 +248,8 @@ command_handle(struct client *client, const char *text, size_t length)
             carry_out(&command);
         } else {
             refuse(&command, "bad-json", problem != NULL ? problem : "This is not valid JSON.");
-            end += rest_of_line(text + at + end, length - at - end);
+            if (problem == NULL) /* else the guard has skipped it */
+                end += rest_of_line(text + at + end, length - at - end);
         }
         cJSON_Delete(root);
         at += end;

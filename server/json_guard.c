@@ -210,7 +210,8 @@ json_guard_next(const char *text, size_t length, size_t *start, size_t *end, con
     *problem = skip_object(&walk);
     *end = walk.position;
     if (*problem != NULL) {
-        const char *newline = memchr(text + walk.position, '\n', length - walk.position);
+        /* From its start: what was not ended must not swallow the lines behind it. */
+        const char *newline = memchr(text + *start, '\n', length - *start);
         *end = newline != NULL ? (size_t)(newline - text) + 1 : length;
     }
     return true;

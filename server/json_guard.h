@@ -16,8 +16,8 @@
  * and one past its last byte, and *problem to NULL, or to a constant text for a person when it must
  * not be parsed: not an object, not ended, too deep, brackets that do not match, a NUL (raw or as
  * \u0000), a raw control character, a malformed number, or \u without its digits. After a problem
- * *end is behind the next newline, or at the end: where to go on. Returns false when only white
- * space is left.
+ * *end is behind the first newline after *start, or at the end: where to go on. Returns false when
+ * only white space is left.
  */
 bool json_guard_next(const char *text, size_t length, size_t *start, size_t *end,
                      const char **problem);

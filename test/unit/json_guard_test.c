@@ -226,7 +226,7 @@ main(void)
     test_sequence("{\"a\":\"x\ny\"}\n{}", "!!<{}>");
     test_sequence("{\"\\u0000\":1} {}\n{\"b\":2}", "!<{\"b\":2}>");
     test_sequence("{\"a\":[}\n{}", "!<{}>");
-    test_sequence("{\"a\":1\n{}", "!");
+    test_sequence("{\"a\":1\n{}", "!<{}>");
     test_sequence("x", "!");
     ok(json_guard_next("null\n{}", 7, &start, &end, &problem) && start == 0 && end == 5,
        "after a problem it goes on behind the newline");
