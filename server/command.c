@@ -221,7 +221,10 @@ carry_out(const struct command *command)
     refuse(command, "unknown-action", "There is no such action.");
 }
 
-/* The bytes up to the next newline: what stands behind something unreadable is not carried out. */
+/*
+ * The bytes up to the next newline: of a line that has something unreadable nothing more is carried
+ * out, and the next line is read on its own, whatever the brackets say.
+ */
 static size_t
 rest_of_line(const char *text, size_t length)
 {
@@ -248,8 +251,8 @@ command_handle(struct client *client, const char *text, size_t length)
             carry_out(&command);
         } else {
             refuse(&command, "bad-json", problem != NULL ? problem : "This is not valid JSON.");
-            if (problem == NULL) /* else the guard has skipped it */
-                end += rest_of_line(text + at + end, length - at - end);
+            if (problem == NULL) /* else the guard has done it */
+                end = start + rest_of_line(text + at + start, length - at - start);
         }
         cJSON_Delete(root);
         at += end;
