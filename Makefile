@@ -17,7 +17,8 @@ LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lcivetweb
 LDFLAGS  += -pthread -Wl,-z,relro,-z,now $(SANITIZE)
 
 PUBSUB := inbox local message payload pubsub queue redis redis_address redis_channel \
-          redis_connection redis_log redis_publisher redis_url topic
+          redis_connection redis_greeting redis_log redis_publisher redis_queue redis_socket redis_url \
+          topic
 REPO   := schema sqlite sqlite_append sqlite_lease sqlite_room sqlite_secret sqlite_user write_group
 ROOMS  := auditor event identifier lobby lobby_reconcile lobby_subscriber lock log mailbox member \
           registry room room_members room_posts rooms roster subscriber utf8

@@ -12,7 +12,7 @@
 
 #define MAGIC            "chatd1 "
 #define MAGIC_LENGTH     (sizeof(MAGIC) - 1)
-#define MAC_BYTES        16u
+#define MAC_BYTES        ((size_t)16)
 #define MAC_LENGTH       (2 * MAC_BYTES)
 #define ENTRY_HEAD_SIZE  48 /* "SEQ LENGTH\n" with its NUL: two numbers of at most 20 digits */
 #define CAPACITY_INITIAL 1024u

@@ -2,8 +2,8 @@
  * A connection to Redis that never blocks, and that connects again by itself: a state machine in
  * its owner's poll loop. Internal to pubsub/. One thread at a time may use it.
  *
- *     wait ── connect ── greet (AUTH, SELECT, CLIENT SETNAME, SUBSCRIBE) ── ready
- *      └────────┴───────────────────── lost ───────────────────────────────┘
+ *     waiting ── connecting ── greeting ── ready
+ *        └────────────┴───────────┴── lost ──┘
  */
 #ifndef PUBSUB_REDIS_CONNECTION_H
 #define PUBSUB_REDIS_CONNECTION_H
@@ -17,6 +17,7 @@
 
 #include "pubsub/pubsub.h"
 #include "pubsub/redis_address.h"
+#include "pubsub/redis_greeting.h"
 #include "pubsub/redis_log.h"
 #include "pubsub/redis_url.h"
 
@@ -34,35 +35,25 @@ struct redis_endpoint {
 
 enum redis_state { REDIS_WAITING, REDIS_CONNECTING, REDIS_GREETING, REDIS_READY };
 
-enum redis_greeting {
-    GREETING_AUTH,
-    GREETING_SELECT,
-    GREETING_NAME,
-    GREETING_SUBSCRIBE,
-    GREETINGS
-};
-
 /* Members are private to redis_connection.c but for `state` and `times_ready`. */
 struct redis_connection {
     enum redis_state state;
-    uint64_t times_ready; /* how often it became ready */
+    uint64_t times_ready; /* how often it has become ready */
     struct redis_endpoint *endpoint;
     const char *channel; /* to subscribe to, or NULL */
     char name[REDIS_NAME_SIZE];
-    redisContext *context; /* unless waiting */
+    redisContext *context; /* NULL when waiting */
     struct redis_address address;
-    enum redis_greeting greetings[GREETINGS]; /* those whose replies are due */
-    unsigned greeting_count;
-    unsigned greeting;
+    struct redis_greeting greeting;
     enum redis_trouble trouble;
-    unsigned failures; /* since it last worked for a while */
-    bool write_failed; /* reading tells why */
-    bool pinged;       /* the next reply is that of a PING */
-    unsigned unanswered;
-    int64_t deadline; /* waiting: when to connect; connecting and greeting: when to give up */
-    int64_t since;    /* since when it is ready */
-    int64_t heard;    /* when something was last received */
-    int64_t asked;    /* when the first unanswered command was given */
+    unsigned failures;   /* since it last worked for a while */
+    unsigned unanswered; /* commands, when ready */
+    bool is_pinged;      /* the next reply is that of a PING */
+    bool write_failed;   /* reading tells why */
+    int64_t deadline;    /* waiting: when to connect; connecting and greeting: when to give up */
+    int64_t since;       /* when it became ready */
+    int64_t heard;       /* when something was last received */
+    int64_t asked;       /* when the first unanswered command was given */
 };
 
 /* Sets it up to connect at once. `channel` stays the caller's; `label` ends its name. */
@@ -79,15 +70,15 @@ void redis_connection_step(struct redis_connection *connection, short events);
 
 /*
  * The next thing received, when ready: messages of the channel, or without a channel the replies to
- * what was sent. The caller frees it by freeReplyObject. NULL: no more now, or the connection is lost.
+ * what was sent. The caller frees it by freeReplyObject. NULL: no more for now, or it is lost.
  */
 redisReply *redis_connection_next(struct redis_connection *connection);
 
-/* Appends a command to what is sent next. Errors: -ENOMEM, -ENOTCONN (not ready). */
+/* Appends a command to what the next step writes. Errors: -ENOMEM, -ENOTCONN (not ready). */
 int redis_connection_send(struct redis_connection *connection, int count, const char **words,
                           const size_t *lengths);
 
 /* Bytes that are still to be written. */
-size_t redis_connection_pending(const struct redis_connection *connection);
+size_t redis_connection_unwritten(const struct redis_connection *connection);
 
 #endif

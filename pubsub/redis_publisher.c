@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -13,37 +11,9 @@
 #include "pubsub/clock.h"
 #include "pubsub/message.h"
 
-#define QUEUE_MESSAGES  65536u
-#define QUEUE_BYTES     (16u * 1024 * 1024)
-#define PARCEL_MESSAGES 64u            /* at most; fewer than PUBLISHER_COMMANDS */
-#define PAYLOAD_BYTES   65536u         /* about where one ends and the next begins */
-#define PENDING_BYTES   (1024u * 1024) /* unsent; more stays in the queue */
-#define FAREWELL_MS     500            /* for what is queued at the end */
-
-/* What one call published, or a part of that. */
-struct parcel {
-    STAILQ_ENTRY(parcel) next;
-    char channel[PUBSUB_CHANNEL_NAME_SIZE];
-    size_t bytes; /* of the texts */
-    size_t count;
-    struct message *messages[];
-};
-
-static void
-lock(struct redis_publisher *publisher)
-{
-    int error = pthread_mutex_lock(&publisher->mutex);
-
-    assert(error == 0);
-}
-
-static void
-unlock(struct redis_publisher *publisher)
-{
-    int error = pthread_mutex_unlock(&publisher->mutex);
-
-    assert(error == 0);
-}
+#define PAYLOAD_BYTES   65536u   /* about where one payload ends and the next begins */
+#define UNWRITTEN_BYTES 1048576u /* of commands that are not written yet; more stays in the queue */
+#define FAREWELL_MS     500      /* for what is queued at the end */
 
 static void
 count_dropped(struct redis_publisher *publisher, size_t count)
@@ -51,89 +21,11 @@ count_dropped(struct redis_publisher *publisher, size_t count)
     atomic_fetch_add_explicit(&publisher->dropped, count, memory_order_relaxed);
 }
 
-static struct parcel *
-parcel_new(const char *channel, struct message *const *messages, size_t count)
-{
-    struct parcel *parcel = malloc(sizeof(*parcel) + count * sizeof(struct message *));
-
-    if (parcel == NULL)
-        return NULL;
-    snprintf(parcel->channel, sizeof(parcel->channel), "%s", channel);
-    parcel->bytes = 0;
-    parcel->count = count;
-    for (size_t i = 0; i < count; i++) {
-        size_t length;
-        (void)message_text(messages[i], &length);
-        parcel->bytes += length;
-        parcel->messages[i] = message_hold(messages[i]);
-    }
-    return parcel;
-}
-
-static void
-parcel_free(struct parcel *parcel)
-{
-    for (size_t i = 0; i < parcel->count; i++)
-        message_rele(parcel->messages[i]);
-    free(parcel);
-}
-
-/* Returns whether the parcel is in the queue. */
-static bool
-enqueue(struct redis_publisher *publisher, struct parcel *parcel)
-{
-    bool is_accepted;
-
-    lock(publisher);
-    is_accepted = publisher->is_up && publisher->queued + parcel->count <= QUEUE_MESSAGES &&
-                  publisher->queued_bytes + parcel->bytes <= QUEUE_BYTES;
-    if (is_accepted) {
-        STAILQ_INSERT_TAIL(&publisher->list, parcel, next);
-        publisher->queued += parcel->count;
-        publisher->queued_bytes += parcel->bytes;
-        if (publisher->is_waiting) {
-            int error = eventfd_write(publisher->wake, 1);
-            assert(error == 0);
-            publisher->is_waiting = false;
-        }
-    }
-    unlock(publisher);
-    return is_accepted;
-}
-
 void
 publisher_send(struct redis_publisher *publisher, const char *channel,
                struct message *const *messages, size_t count)
 {
-    while (count > 0) {
-        size_t part = count < PARCEL_MESSAGES ? count : PARCEL_MESSAGES;
-        struct parcel *parcel = parcel_new(channel, messages, part);
-        if (parcel == NULL || !enqueue(publisher, parcel)) {
-            count_dropped(publisher, part);
-            if (parcel != NULL)
-                parcel_free(parcel);
-        }
-        messages += part;
-        count -= part;
-    }
-}
-
-/* Takes the next parcel to send. NULL: there is none, and `wake` is signalled when there is. */
-static struct parcel *
-dequeue(struct redis_publisher *publisher)
-{
-    struct parcel *parcel;
-
-    lock(publisher);
-    parcel = STAILQ_FIRST(&publisher->list);
-    if (parcel != NULL) {
-        STAILQ_REMOVE_HEAD(&publisher->list, next);
-        publisher->queued -= parcel->count;
-        publisher->queued_bytes -= parcel->bytes;
-    }
-    publisher->is_waiting = parcel == NULL;
-    unlock(publisher);
-    return parcel;
+    count_dropped(publisher, queue_put(&publisher->queue, channel, messages, count));
 }
 
 /* Sends what has been put together. */
@@ -185,8 +77,8 @@ send_queued(struct redis_publisher *publisher)
 
     while (publisher->connection.state == REDIS_READY &&
            publisher->commands + PARCEL_MESSAGES + 1 <= PUBLISHER_COMMANDS &&
-           redis_connection_pending(&publisher->connection) < PENDING_BYTES &&
-           (parcel = dequeue(publisher)) != NULL) {
+           redis_connection_unwritten(&publisher->connection) < UNWRITTEN_BYTES &&
+           (parcel = queue_take(&publisher->queue)) != NULL) {
         if (strcmp(parcel->channel, publisher->channel) != 0) {
             send_payload(publisher);
             memcpy(publisher->channel, parcel->channel, sizeof(publisher->channel));
@@ -229,29 +121,24 @@ drop_all(struct redis_publisher *publisher)
         count_dropped(publisher, publisher->counts[publisher->first]);
         publisher->first = (publisher->first + 1) % PUBLISHER_COMMANDS;
     }
-    while ((parcel = dequeue(publisher)) != NULL) {
+    while ((parcel = queue_take(&publisher->queue)) != NULL) {
         count_dropped(publisher, parcel->count);
         parcel_free(parcel);
     }
 }
 
-/* Tells those who publish, and the log, whether the connection is ready. */
+/* Has the queue, and the log, follow the connection. */
 static void
 note_state(struct redis_publisher *publisher)
 {
     bool is_ready = publisher->connection.state == REDIS_READY;
-    bool was_up;
 
-    lock(publisher);
-    was_up = publisher->is_up;
-    publisher->is_up = is_ready;
-    if (was_up != is_ready)
-        publisher->since = clock_wall();
-    unlock(publisher);
-    if (was_up && !is_ready)
-        drop_all(publisher);
-    if (!was_up && is_ready)
+    if (!queue_set_open(&publisher->queue, is_ready))
+        return;
+    if (is_ready)
         redis_log_tell(&publisher->endpoint->log, PUBSUB_INFO, "redis-up", "");
+    else
+        drop_all(publisher);
 }
 
 static void
@@ -281,23 +168,8 @@ await(struct redis_publisher *publisher, int64_t until)
 static bool
 is_done(struct redis_publisher *publisher)
 {
-    bool is_empty;
-
-    lock(publisher);
-    is_empty = STAILQ_EMPTY(&publisher->list);
-    unlock(publisher);
-    return publisher->connection.state != REDIS_READY || (is_empty && publisher->commands == 0);
-}
-
-static bool
-is_stopping(struct redis_publisher *publisher)
-{
-    bool result;
-
-    lock(publisher);
-    result = publisher->is_stopping;
-    unlock(publisher);
-    return result;
+    return publisher->connection.state != REDIS_READY ||
+           (publisher->commands == 0 && queue_is_empty(&publisher->queue));
 }
 
 static void *
@@ -313,7 +185,7 @@ publisher_main(void *argument)
         /* What has just been put together is written now, not when the next thing happens. */
         redis_connection_step(&publisher->connection, 0);
         note_state(publisher);
-        if (!is_stopping(publisher))
+        if (!atomic_load(&publisher->is_stopping))
             continue;
         if (is_done(publisher))
             break;
@@ -335,15 +207,12 @@ publisher_start(struct redis_publisher *publisher, struct redis_endpoint *endpoi
     publisher->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (publisher->wake < 0)
         return -errno;
-    error = pthread_mutex_init(&publisher->mutex, NULL);
-    assert(error == 0);
-    STAILQ_INIT(&publisher->list);
-    publisher->since = clock_wall();
+    queue_init(&publisher->queue, publisher->wake);
     redis_connection_init(&publisher->connection, endpoint, NULL, "publisher");
     error = pthread_create(&publisher->thread, NULL, publisher_main, publisher);
     if (error == 0)
         return 0;
-    pthread_mutex_destroy(&publisher->mutex);
+    queue_destroy(&publisher->queue);
     close(publisher->wake);
     return -error;
 }
@@ -353,27 +222,20 @@ publisher_stop(struct redis_publisher *publisher)
 {
     int error;
 
-    lock(publisher);
-    publisher->is_stopping = true;
-    unlock(publisher);
+    atomic_store(&publisher->is_stopping, true);
     error = eventfd_write(publisher->wake, 1);
     assert(error == 0);
     error = pthread_join(publisher->thread, NULL);
     assert(error == 0);
     payload_release(&publisher->payload);
-    error = pthread_mutex_destroy(&publisher->mutex);
-    assert(error == 0);
+    queue_destroy(&publisher->queue);
     close(publisher->wake);
 }
 
 void
 publisher_status(struct redis_publisher *publisher, struct pubsub_status *status)
 {
-    lock(publisher);
-    status->up = publisher->is_up;
-    status->since = publisher->since;
-    status->queued = publisher->queued;
-    unlock(publisher);
+    queue_status(&publisher->queue, status);
     status->published = atomic_load_explicit(&publisher->published, memory_order_relaxed);
     status->dropped = atomic_load_explicit(&publisher->dropped, memory_order_relaxed);
 }

@@ -8,42 +8,33 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <sys/queue.h>
 
 #include "pubsub/payload.h"
 #include "pubsub/pubsub.h"
 #include "pubsub/redis_connection.h"
+#include "pubsub/redis_queue.h"
 
-#define PUBLISHER_COMMANDS 512u /* that are under way at most */
+#define PUBLISHER_COMMANDS 512u /* that are under way, at most */
 
 struct message;
-struct parcel;
 
-/* [I] immutable, [m] own mutex, [a] atomic, [T] the publisher's thread only */
+/* [I] immutable, [a] atomic, [T] the publisher's thread only */
 struct redis_publisher {
     struct redis_endpoint *endpoint;        /* [I] */
     const unsigned char *key;               /* [I] */
     int wake;                               /* [I] an eventfd */
     pthread_t thread;                       /* [I] */
-    pthread_mutex_t mutex;                  /* [I] */
-    STAILQ_HEAD(parcel_list, parcel) list;  /* [m] what is to be sent */
-    size_t queued;                          /* [m] messages in `list` */
-    size_t queued_bytes;                    /* [m] of their texts */
-    bool is_up;                             /* [m] the connection is ready: `list` is filled */
-    bool is_waiting;                        /* [m] for `list` to be filled, and not signalled yet */
-    bool is_stopping;                       /* [m] */
-    int64_t since;                          /* [m] when `is_up` became what it is, ms since 1970 */
-    atomic_ullong published;                /* [a] */
-    atomic_ullong dropped;                  /* [a] */
+    struct redis_queue queue;               /* its own mutex; open when the connection is ready */
+    atomic_bool is_stopping;                /* [a] */
+    atomic_ullong published;                /* [a] messages */
+    atomic_ullong dropped;                  /* [a] messages */
     struct redis_connection connection;     /* [T] */
     struct payload payload;                 /* [T] what is being put together */
     char channel[PUBSUB_CHANNEL_NAME_SIZE]; /* [T] whose it is */
-    size_t counts[PUBLISHER_COMMANDS];      /* [T] messages in each command under way: a ring */
-    size_t first;                           /* [T] the oldest of `counts` */
-    size_t commands;                        /* [T] in `counts` */
+    size_t counts[PUBLISHER_COMMANDS];      /* [T] messages in the commands under way: a ring */
+    size_t first;                           /* [T] the oldest of them */
+    size_t commands;                        /* [T] their number */
 };
 
 /* Starts the thread. `key` stays the caller's. Errors: -EMFILE, -ENFILE, -EAGAIN, -ENOMEM. */
