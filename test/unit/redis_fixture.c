@@ -1,6 +1,7 @@
 #include "test/unit/redis_fixture.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -145,6 +146,19 @@ fixture_command(const char *command)
     return text;
 }
 
+void
+fixture_publish_raw(const char *channel, const void *data, size_t length)
+{
+    redisContext *context = redisConnectUnix(socket_path);
+    redisReply *reply = NULL;
+
+    must(context != NULL && context->err == 0, "connecting to redis-server");
+    reply = redisCommand(context, "PUBLISH %s %b", channel, data, length);
+    must(reply != NULL && reply->type == REDIS_REPLY_INTEGER, "PUBLISH");
+    freeReplyObject(reply);
+    redisFree(context);
+}
+
 static int
 count_lines(const char *lines, const char *text)
 {
@@ -166,6 +180,16 @@ fixture_clients(const char *text)
     return count;
 }
 
+bool
+fixture_await_clients(const char *text, int count)
+{
+    int64_t limit = fixture_now() + FIXTURE_LIMIT_MS;
+
+    while (fixture_clients(text) != count && fixture_now() < limit)
+        fixture_pause();
+    return fixture_clients(text) == count;
+}
+
 const char *
 fixture_url(const char *credentials)
 {
@@ -178,15 +202,16 @@ fixture_url(const char *credentials)
 static void
 keep_line(enum pubsub_level level, const char *line)
 {
-    size_t length = strlen(line);
+    size_t size = strlen(line) + sizeof("\n");
+    char *text;
 
     (void)level;
     pthread_mutex_lock(&log_mutex);
-    log_text = realloc(log_text, log_length + length + 2);
-    must(log_text != NULL, "memory");
-    memcpy(log_text + log_length, line, length);
-    memcpy(log_text + log_length + length, "\n", 2);
-    log_length += length + 1;
+    text = realloc(log_text, log_length + size);
+    must(text != NULL, "memory");
+    log_text = text;
+    snprintf(log_text + log_length, size, "%s\n", line);
+    log_length += size - 1;
     pthread_mutex_unlock(&log_mutex);
     if (getenv("VERBOSE") != NULL)
         printf("# %s\n", line);
@@ -249,7 +274,7 @@ fixture_publish(struct channel *channel, uint64_t first, size_t count)
         size_t part = count < BATCH ? count : BATCH;
         for (size_t i = 0; i < part; i++) {
             char text[32];
-            snprintf(text, sizeof(text), "text-%llu", (unsigned long long)(first + i));
+            snprintf(text, sizeof(text), "text-%" PRIu64, first + i);
             messages[i] = message_new(text, strlen(text), first + i);
             must(messages[i] != NULL, "message_new");
         }
@@ -283,7 +308,7 @@ is_expected(const struct message *message, uint64_t seq)
     size_t length;
     const char *text = message_text(message, &length);
 
-    snprintf(expected, sizeof(expected), "text-%llu", (unsigned long long)seq);
+    snprintf(expected, sizeof(expected), "text-%" PRIu64, seq);
     return message_seq(message) == seq && length == strlen(expected) &&
            memcmp(text, expected, length) == 0;
 }
@@ -330,4 +355,29 @@ fixture_await_up(struct pubsub *bus, bool up)
          pubsub_status(bus, &status))
         fixture_pause();
     return status.up == up;
+}
+
+bool
+fixture_await_subscribed(struct pubsub *bus, struct channel *channel, size_t count)
+{
+    int64_t limit = fixture_now() + FIXTURE_LIMIT_MS;
+    struct message *messages[BATCH];
+    struct pubsub_status status;
+
+    do {
+        int got = channel_receive(channel, messages, BATCH, 5);
+        for (int i = 0; i < got; i++)
+            message_rele(messages[i]);
+        pubsub_status(bus, &status);
+    } while (status.subscribed != count && fixture_now() < limit);
+    return status.subscribed == count;
+}
+
+int64_t
+fixture_close(struct pubsub **bus)
+{
+    int64_t before = fixture_now();
+
+    pubsub_close(bus);
+    return fixture_now() - before;
 }

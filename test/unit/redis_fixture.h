@@ -32,8 +32,14 @@ void fixture_signal(int signal_number);
 /* Gives the server a command over a connection of its own; the text of the reply, to be freed. */
 char *fixture_command(const char *command);
 
+/* Publishes bytes on a channel as a foreign client does. */
+void fixture_publish_raw(const char *channel, const void *data, size_t length);
+
 /* How many clients in CLIENT LIST have the text in their line. */
 int fixture_clients(const char *text);
+
+/* Waits until that many clients have the text in their line. */
+bool fixture_await_clients(const char *text, int count);
 
 /* The URL of the server's socket, with credentials ("user:password@" or ""). */
 const char *fixture_url(const char *credentials);
@@ -65,10 +71,16 @@ bool fixture_receive(struct channel *channel, uint64_t first, size_t count);
 /* Receives for so long; true when nothing came. */
 bool fixture_receive_nothing(struct channel *channel, int timeout_ms);
 
+/* Receives on the channel until the bus has so many subscribed channels. */
+bool fixture_await_subscribed(struct pubsub *bus, struct channel *channel, size_t count);
+
 /* Waits until the bus's connection for publishing is up, or is not. */
 bool fixture_await_up(struct pubsub *bus, bool up);
 
 int64_t fixture_now(void);
+
+/* The milliseconds that closing the bus takes. */
+int64_t fixture_close(struct pubsub **bus);
 
 /* Lets a little time pass before something is looked at again. */
 void fixture_pause(void);
