@@ -60,6 +60,12 @@ int repo_open(const struct repo_options *options, struct repo **out, char *why, 
 /* Closes the repository and clears the caller's pointer; no other call may be under way. */
 void repo_close(struct repo **repo);
 
+/*
+ * From now on no call waits for another process's lock: it is had at once, or the call fails with
+ * -EBUSY. For the end, when there is no time. Any thread; does not block.
+ */
+void repo_hurry(struct repo *repo);
+
 /* Copies the counters to *out. Does not block. */
 void repo_statistics(struct repo *repo, struct repo_statistics *out);
 

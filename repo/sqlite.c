@@ -238,7 +238,7 @@ repo_open(const struct repo_options *options, struct repo **out, char *why, size
         free(repo);
         return error;
     }
-    repo->busy_timeout_ms = options->busy_timeout_ms;
+    atomic_init(&repo->busy_timeout_ms, options->busy_timeout_ms);
     struct connection *failed = &repo->writer;
     char reason[256] = "";
     error = writer_open(repo, options, reason, sizeof(reason));
@@ -271,6 +271,13 @@ repo_close(struct repo **repo)
 }
 
 void
+repo_hurry(struct repo *repo)
+{
+    atomic_store(&repo->busy_timeout_ms, 0);
+    write_group_hurry(repo->group);
+}
+
+void
 repo_statistics(struct repo *repo, struct repo_statistics *out)
 {
     struct write_group_counters counters;
@@ -294,7 +301,7 @@ reader_take(struct repo *repo)
     struct connection *reader = repo->free;
     repo->free = reader->next;
     mutex_unlock(&repo->mutex);
-    reader->deadline = monotonic_ms() + repo->busy_timeout_ms;
+    reader->deadline = monotonic_ms() + atomic_load(&repo->busy_timeout_ms);
     return reader;
 }
 

@@ -64,7 +64,7 @@ struct repo {
     struct connection writer;                /* [T] the write group's leader */
     struct connection readers[REPO_READERS]; /* [T] who has taken it */
     struct write_group *group;               /* [I] */
-    int busy_timeout_ms;                     /* [I] */
+    atomic_int busy_timeout_ms;              /* [a] */
     pthread_mutex_t mutex;                   /* of the pool; held for a few instructions */
     pthread_cond_t given;                    /* a reader came back */
     struct connection *free;                 /* [m] readers that nobody has */

@@ -34,7 +34,7 @@ struct request {
 
 struct write_group {
     struct connection *connection; /* [T] */
-    int busy_timeout_ms;           /* [I] */
+    int busy_timeout_ms;           /* [m] */
     int restart_at;                /* [T] frames in the log after which to insist */
     pthread_mutex_t mutex;         /* held for a few instructions, never across SQLite */
     struct request *first;         /* [m] the queue, oldest first; a leader stays until taken */
@@ -282,6 +282,14 @@ write_group_run(struct write_group *group, write_function function, void *argume
     int error = sem_destroy(&request.woken);
     assert(error == 0);
     return request.result;
+}
+
+void
+write_group_hurry(struct write_group *group)
+{
+    mutex_lock(&group->mutex);
+    group->busy_timeout_ms = 0;
+    mutex_unlock(&group->mutex);
 }
 
 size_t

@@ -31,6 +31,9 @@ void write_group_close(struct write_group **group);
  */
 int write_group_run(struct write_group *group, write_function function, void *argument);
 
+/* From now on no call waits for another process's lock. */
+void write_group_hurry(struct write_group *group);
+
 /* How many calls wait for a leader to take them. */
 size_t write_group_waiting(struct write_group *group);
 

@@ -71,6 +71,8 @@ struct expired {
 static void
 tell_expired(struct expired *expired)
 {
+    if (expired->count > 0)
+        log_info("users-expired count=%zu instance=%s", expired->count, expired->users[0].instance);
     /* At the start there is no lobby yet, nor anybody to tell. */
     if (expired->count > 0 && expired->lobby != NULL)
         lobby_tell_left(expired->lobby, expired->users, expired->count);
@@ -82,7 +84,6 @@ add_expired(void *argument, const struct repo_user *user)
 {
     struct expired *expired = argument;
 
-    log_info("user-expired id=%s instance=%s", user->id, user->instance);
     expired->users[expired->count++] = *user;
     if (expired->count == EXPIRED_MAX)
         tell_expired(expired);
@@ -182,18 +183,25 @@ auditor_start(struct auditor *auditor)
 }
 
 void
+auditor_stop(struct auditor *auditor)
+{
+    if (!auditor->started)
+        return;
+    atomic_store(&auditor->stopping, true);
+    registry_wake(auditor->rooms->registry);
+    int error = pthread_join(auditor->thread, NULL);
+    assert(error == 0);
+    auditor->started = false;
+}
+
+void
 auditor_close(struct auditor **pointer)
 {
     struct auditor *auditor = *pointer;
     struct rooms *rooms = auditor->rooms;
 
     *pointer = NULL;
-    atomic_store(&auditor->stopping, true);
-    if (auditor->started) {
-        registry_wake(rooms->registry);
-        int error = pthread_join(auditor->thread, NULL);
-        assert(error == 0);
-    }
+    assert(!auditor->started);
     int error = repo_lease_release(rooms->repo, rooms->instance);
     if (error != 0)
         log_warn(-error, "lease-not-released instance=%s", rooms->instance);

@@ -19,7 +19,13 @@ int auditor_open(struct rooms *rooms, struct auditor **out);
 /* Starts the thread, once the lobby is open. Returns 0 or a negative errno. */
 int auditor_start(struct auditor *auditor);
 
-/* Ends the thread, gives the lease back with this instance's users, and clears the pointer. */
+/* Ends the thread, which uses the lobby. Blocks. */
+void auditor_stop(struct auditor *auditor);
+
+/*
+ * Gives the lease back, with this instance's users, frees the auditor, whose thread has ended, and
+ * clears the pointer. After the last departure was stored.
+ */
 void auditor_close(struct auditor **pointer);
 
 #endif

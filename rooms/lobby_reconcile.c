@@ -24,7 +24,7 @@ struct comparison {
     struct lobby *lobby;
     struct users stored;   /* the repository's rows, by id */
     struct users absent;   /* online here, not stored there, and connected elsewhere */
-    struct users unknown;  /* stored there by others, not online here */
+    struct users unknown;  /* stored there, not online here */
     struct users unstored; /* connected here, not stored */
     struct users ghosts;   /* stored as this instance's, not connected here */
 };
@@ -99,7 +99,7 @@ compare(struct comparison *comparison)
         bool is_ours = strcmp(row->instance, lobby->rooms->instance) == 0;
         if (is_ours && (user == NULL || user->local == NULL))
             append(&comparison->ghosts, row->id, row->name, row->instance);
-        else if (!is_ours && (user == NULL || user->segment == NULL))
+        else if (user == NULL || user->segment == NULL)
             append(&comparison->unknown, row->id, row->name, row->instance);
     }
     lock_drop(&lobby->lock);

@@ -19,7 +19,7 @@
 #define BATCH_MAX          256
 #define ROUND_MS           100   /* from one round to the next, at least */
 #define ROUND_FRAME_BYTES  32768 /* about where a round's frame ends and the next one begins */
-#define ROUND_MESSAGES_MAX 64    /* frames that are sent in one go */
+#define ROUND_MESSAGES_MAX 4     /* frames of one round */
 #define ANNOUNCEMENTS_MANY 4096  /* that are told without waiting for more */
 
 static void
@@ -110,7 +110,8 @@ apply(struct lobby *lobby, struct message *message)
     lock_drop(&lobby->lock);
     if (member != NULL) {
         int error = member_accept_private(member, lobby->rooms, event.user_id);
-        if (error != 0)
+        /* Whoever has gone, or is in as many rooms as it may, is not for the log. */
+        if (error == -ENOMEM || error == -EAGAIN || error == -ENFILE)
             log_warn(-error, "invitation-not-accepted user=%s", event.to_id);
         member->operations->release(member);
     }
@@ -154,37 +155,50 @@ encode(struct lobby *lobby, size_t *at, struct message **messages)
     return count;
 }
 
-/* Tells who has the list of the changes; the lobby's lock is held. */
+/* Forgets the announcements before `at`, which were told, and finds the others anew. */
+static void
+forget_told(struct lobby *lobby, size_t at)
+{
+    for (size_t i = 0; i < lobby->announcement_count; i++) {
+        const struct announcement *one = &lobby->announcements[i];
+        struct roster_user *user = one->online ? roster_find(&lobby->roster, one->id) : NULL;
+        if (user != NULL && user->announcement == i + 1)
+            user->announcement = i < at ? 0 : (unsigned)(i - at + 1);
+    }
+    lobby->announcement_count -= at;
+    memmove(lobby->announcements, lobby->announcements + at,
+            lobby->announcement_count * sizeof(struct announcement));
+}
+
+/*
+ * Tells who has the list of the changes, no more of them in a round than a client can be expected
+ * to read until the next one; the lobby's lock is held.
+ */
 static void
 tell_changes(struct lobby *lobby)
 {
     struct message *messages[ROUND_MESSAGES_MAX];
     size_t at = 0;
 
-    while (at < lobby->announcement_count) {
-        size_t before = at;
-        size_t count = encode(lobby, &at, messages);
-        if (at == before)
-            break; /* out of memory */
-        for (struct member *member = lobby->present; member != NULL && count > 0;
-             member = member->lobby_next)
-            member->operations->deliver(member, messages, count);
-        for (size_t i = 0; i < count; i++)
-            message_rele(messages[i]);
-    }
-    for (size_t i = 0; i < lobby->announcement_count; i++) {
-        struct roster_user *user = roster_find(&lobby->roster, lobby->announcements[i].id);
-        if (user != NULL)
-            user->announcement = 0;
-    }
-    lobby->announcement_count = 0;
+    if (lobby->announcement_count == 0)
+        return;
+    size_t count = encode(lobby, &at, messages);
+    for (struct member *member = lobby->present; member != NULL && count > 0;
+         member = member->lobby_next)
+        member->operations->deliver(member, messages, count);
+    for (size_t i = 0; i < count; i++)
+        message_rele(messages[i]);
+    forget_told(lobby, at);
 }
 
-/* Gives who waits the list; the lobby's lock is held. */
+/*
+ * Gives who waits the list, once it has nothing that is still to be told; the lobby's lock is held.
+ */
 static void
 give_list(struct lobby *lobby)
 {
-    if (lobby->waiting == NULL || roster_encode(&lobby->roster) != 0)
+    if (lobby->waiting == NULL || lobby->announcement_count > 0 ||
+        roster_encode(&lobby->roster) != 0)
         return;
     while (lobby->waiting != NULL) {
         struct member *member = lobby->waiting;

@@ -67,7 +67,8 @@ insert(struct registry *registry, struct room *room)
 {
     if (registry->draining)
         return -ESHUTDOWN;
-    if (registry->running >= registry->rooms->max_rooms)
+    /* Threads of rooms that have ended count until they are joined. */
+    if (registry->alive >= registry->rooms->max_rooms)
         return -ENFILE;
     if (tsearch(room, &registry->tree, compare) == NULL)
         return -ENOMEM;

@@ -185,14 +185,15 @@ room_refuse_join(struct room *room, struct membership *membership, int error)
 {
     struct member *member = membership->member;
 
-    if (!membership->invited) {
-        refuse(room, member, error);
-        member->operations->answered(member, 1);
-    }
+    /* Before it is told, so that it can try again at once. */
     lock_take(&member->lock);
     if (membership->linked)
         member_put_leave(member, membership);
     bool is_mine = membership->abandoned;
     lock_drop(&member->lock);
+    if (!membership->invited) {
+        refuse(room, member, error);
+        member->operations->answered(member, 1);
+    }
     return is_mine;
 }

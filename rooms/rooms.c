@@ -43,6 +43,7 @@ rooms_close(struct rooms *rooms)
 {
     registry_drain(rooms->registry);
     registry_wait_empty(rooms->registry);
+    auditor_stop(rooms->auditor);
     lobby_close(&rooms->lobby);
     auditor_close(&rooms->auditor);
     registry_close(&rooms->registry);

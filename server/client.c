@@ -285,6 +285,12 @@ client_drain(struct client *client)
     client_close(client, WEBSOCKET_CLOSE_RESTART, reason);
 }
 
+bool
+client_is_paused(const struct client *client)
+{
+    return atomic_load(&client->paused);
+}
+
 void
 client_ping(struct client *client)
 {
@@ -323,9 +329,12 @@ client_handle_output(struct client *client)
 static bool
 begin(struct client *client)
 {
-    int error = loop_is_stopping(client->loop) ? -ESHUTDOWN
-                                               : loop_watch(client->loop, client, client->socket);
+    int error = loop_has_ended(client->loop) ? -ESHUTDOWN
+                                             : loop_watch(client->loop, client, client->socket);
     if (error != 0) {
+        bool is_late = error == -ESHUTDOWN;
+        send_close(client, is_late ? WEBSOCKET_CLOSE_RESTART : WEBSOCKET_CLOSE_INTERNAL_ERROR,
+                   is_late ? "restart; retry-ms=1000" : "");
         client_end(client);
         return false;
     }
@@ -334,6 +343,8 @@ begin(struct client *client)
     if (client->wants_output)
         loop_rewatch(client->loop, client, client->socket, true, true);
     lock_drop(&client->lock);
+    if (loop_is_stopping(client->loop))
+        client_drain(client);
     return true;
 }
 

@@ -79,6 +79,9 @@ void client_handle_output(struct client *client);
 /* What other threads asked for (enum loop_request). */
 void client_handle_request(struct client *client, unsigned request);
 
+/* Whether it is not read from, until some of its requests were answered. */
+bool client_is_paused(const struct client *client);
+
 /* Begins to close, with a code and a reason for a person; once it has begun, does nothing. */
 void client_close(struct client *client, uint16_t code, const char *reason);
 

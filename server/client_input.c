@@ -11,7 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define OPCODE_PONG 0xA
+#define OPCODE_PONG   0xA
+#define TURN_WORK_MAX 128 /* commands and pings of one client before others have their turn */
 
 void
 client_input_forget(struct client *client)
@@ -67,14 +68,14 @@ must_pause(struct client *client)
         return false;
     atomic_store(&client->paused, true);
     /* Answers that came before the pause was seen do not end it. */
-    if (atomic_load(&client->under_way) < MEMBER_UNDER_WAY_MAX) {
+    bool is_paused = atomic_load(&client->under_way) >= MEMBER_UNDER_WAY_MAX;
+    if (!is_paused)
         atomic_store(&client->paused, false);
-        return false;
-    }
+    /* In either case: whoever sent meanwhile watched by what it saw. */
     lock_take(&client->lock);
-    loop_rewatch(client->loop, client, client->socket, false, client->wants_output);
+    loop_rewatch(client->loop, client, client->socket, !is_paused, client->wants_output);
     lock_drop(&client->lock);
-    return true;
+    return is_paused;
 }
 
 static void
@@ -88,19 +89,47 @@ answer_ping(struct client *client, const struct websocket_event *event)
         client_send(client, message);
 }
 
-/* Returns whether the connection goes on. */
+/*
+ * Lets the loop's other clients have their turn before what is left is handled: it goes on when the
+ * loop has seen to them.
+ */
+static void
+yield_turn(struct client *client)
+{
+    atomic_store(&client->paused, true);
+    lock_take(&client->lock);
+    loop_rewatch(client->loop, client, client->socket, false, client->wants_output);
+    lock_drop(&client->lock);
+    loop_ask(client->loop, client, LOOP_RESUME);
+}
+
+/* Returns whether the connection goes on; *work counts what it asked for. */
 static bool
-handle_event(struct client *client, const struct websocket_event *event)
+handle_text(struct client *client, const struct websocket_event *event, unsigned *work)
+{
+    if (client->closing)
+        return true;
+    unsigned commands = command_handle(client, event->data, event->length);
+    *work += commands;
+    if (commands <= COMMANDS_MAX)
+        return true;
+    atomic_fetch_add(&client->server->counters.protocol_closed, 1);
+    client_close(client, WEBSOCKET_CLOSE_POLICY, "more than 256 documents in a message");
+    return false;
+}
+
+/* The same for any event. */
+static bool
+handle_event(struct client *client, const struct websocket_event *event, unsigned *work)
 {
     switch (event->kind) {
     case WEBSOCKET_EVENT_NONE:
     case WEBSOCKET_EVENT_PONG:
         break;
     case WEBSOCKET_EVENT_TEXT:
-        if (!client->closing)
-            command_handle(client, event->data, event->length);
-        break;
+        return handle_text(client, event, work);
     case WEBSOCKET_EVENT_PING:
+        (*work)++;
         if (!client->closing)
             answer_ping(client, event);
         break;
@@ -123,14 +152,19 @@ static void
 handle_data(struct client *client, char *data, size_t length)
 {
     size_t at = 0;
+    unsigned work = 0;
 
     while (at < length && !must_pause(client)) {
         struct websocket_event event;
+        if (work >= TURN_WORK_MAX) {
+            yield_turn(client);
+            break;
+        }
         size_t used = websocket_decode(&client->decoder, data + at, length - at, &event);
         if (used == 0)
             break;
         at += used;
-        if (!handle_event(client, &event))
+        if (!handle_event(client, &event, &work))
             return;
     }
     if (keep(client, data + at, length - at) != 0)

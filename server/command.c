@@ -82,6 +82,36 @@ end_request(const struct command *command, int error)
     answer_error(command, &described);
 }
 
+/*
+ * Whether one more command that others are told of keeps to the client's rate: each uses up its
+ * share of a second, and a second's worth may come at once. If not, it is refused.
+ */
+static bool
+keeps_rate(const struct command *command)
+{
+    struct client *client = command->client;
+    unsigned limit = client->server->options->limit_messages;
+    struct timespec now;
+
+    if (limit == 0)
+        return true;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+        return true;
+    int64_t time = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    if (client->post_time < time)
+        client->post_time = time;
+    if (client->post_time + 1000000 / limit > time + 1000000) {
+        answer_error(command, &(struct event_error){
+                                  .code = "rate-limited",
+                                  .message = "You send more a second than is allowed.",
+                                  .retry = true,
+                              });
+        return false;
+    }
+    client->post_time += 1000000 / limit;
+    return true;
+}
+
 static void
 join_room(const struct command *command)
 {
@@ -93,7 +123,7 @@ join_room(const struct command *command)
     else if (!name_trim(&name, strlen(name), REPO_ROOM_NAME_SIZE - 1, &length))
         refuse(command, "bad-name",
                "A room's name has 1 to 128 bytes of text, and no control characters.");
-    else {
+    else if (keeps_rate(command)) {
         begin_request(command);
         end_request(command, member_join(&command->client->member, &command->client->server->rooms,
                                          name, length));
@@ -112,7 +142,7 @@ join_room_private(const struct command *command)
         refuse(command, "bad-request", "A private chat takes somebody else.");
     else if (strlen(id) >= IDENTIFIER_SIZE || strchr(id, ':') != NULL)
         refuse(command, "no-such-user", "Nobody with this id is online.");
-    else {
+    else if (keeps_rate(command)) {
         begin_request(command);
         end_request(command, member_join_private(&client->member, &client->server->rooms, id));
     }
@@ -125,7 +155,7 @@ leave_room(const struct command *command)
 
     if (id == NULL || *id == '\0')
         refuse(command, "bad-request", "`message` must be the room's id.");
-    else if (member_leave(&command->client->member, id) != 0)
+    else if (keeps_rate(command) && member_leave(&command->client->member, id) != 0)
         refuse(command, "not-a-member", "You are not in this room.");
 }
 
@@ -137,29 +167,6 @@ characters(const char *text)
     for (; *text != '\0'; text++)
         count += ((unsigned char)*text & 0xc0) != 0x80;
     return count;
-}
-
-/*
- * Whether one more post keeps to the client's rate: each uses up its share of a second, and a
- * second's worth may come at once.
- */
-static bool
-keeps_rate(struct client *client)
-{
-    unsigned limit = client->server->options->limit_messages;
-    struct timespec now;
-
-    if (limit == 0)
-        return true;
-    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
-        return true;
-    int64_t time = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-    if (client->post_time < time)
-        client->post_time = time;
-    if (client->post_time + 1000000 / limit > time + 1000000)
-        return false;
-    client->post_time += 1000000 / limit;
-    return true;
 }
 
 static void
@@ -182,13 +189,7 @@ send_message(const struct command *command)
     else if (id_item != NULL && !cJSON_IsNull(id_item) &&
              (id == NULL || *id == '\0' || characters(id) > CLIENT_ID_CHARACTERS))
         refuse(command, "bad-request", "`id` must be a string of 1 to 64 characters.");
-    else if (!keeps_rate(client))
-        answer_error(command, &(struct event_error){
-                                  .code = "rate-limited",
-                                  .message = "You send more messages a second than is allowed.",
-                                  .retry = true,
-                              });
-    else {
+    else if (keeps_rate(command)) {
         begin_request(command);
         int error = member_post(&client->member, room_id, text, length, id);
         end_request(command, error == -ENOENT ? -EPERM : error);
@@ -232,15 +233,18 @@ rest_of_line(const char *text, size_t length)
     return newline != NULL ? (size_t)(newline - text) : length;
 }
 
-void
+unsigned
 command_handle(struct client *client, const char *text, size_t length)
 {
     size_t at = 0;
     size_t start;
     size_t end;
     const char *problem;
+    unsigned count = 0;
 
     while (!client->closing && json_guard_next(text + at, length - at, &start, &end, &problem)) {
+        if (++count > COMMANDS_MAX)
+            break;
         struct command command = {.client = client};
         cJSON *root = NULL;
         if (problem == NULL)
@@ -257,4 +261,5 @@ command_handle(struct client *client, const char *text, size_t length)
         cJSON_Delete(root);
         at += end;
     }
+    return count;
 }

@@ -8,10 +8,13 @@
 
 struct client;
 
+#define COMMANDS_MAX 256 /* documents of one text message */
+
 /*
  * Carries out each document of the text message (valid UTF-8); what is refused is answered with an
- * error. The thread of the client's loop; does not block.
+ * error. Returns how many there were: more than COMMANDS_MAX when it stopped at that, and the client
+ * is to be closed. The thread of the client's loop; does not block.
  */
-void command_handle(struct client *client, const char *text, size_t length);
+unsigned command_handle(struct client *client, const char *text, size_t length);
 
 #endif

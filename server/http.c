@@ -17,11 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WORKERS   "16" /* threads that serve HTTP, however many clients there are */
-#define QUERY_MAX 4096 /* longest name in a query, still encoded and then decoded */
+#define WORKERS              "16" /* threads that serve HTTP, however many clients there are */
+#define WEBSOCKET_KEY_LENGTH 24   /* 16 bytes in base64 */
+#define QUERY_MAX            4096 /* longest name in a query, still encoded and then decoded */
 
 struct http {
     struct server *server;
@@ -153,6 +155,59 @@ handle_connect(const struct mg_connection *constant, void *argument)
     }
     mg_set_user_connection_data(connection, (void *)&reserved);
     return 0;
+}
+
+/*
+ * What RFC 6455 (4.2.1) asks of an upgrade, and civetweb does not look at, or refuses in words that
+ * are no HTTP. Returns NULL, or the status and, in *error, the answer.
+ */
+static const char *
+check_upgrade(const struct mg_connection *connection, struct event_error *error)
+{
+    const struct mg_request_info *request = mg_get_request_info(connection);
+    const char *version = mg_get_header(connection, "Sec-WebSocket-Version");
+    const char *key = mg_get_header(connection, "Sec-WebSocket-Key");
+
+    error->code = "bad-request";
+    if (strcmp(request->local_uri, "/ws") != 0) {
+        error->message = "Nothing here speaks WebSocket.";
+        return "404 Not Found";
+    }
+    if (strcmp(request->request_method, "GET") != 0) {
+        error->message = "An upgrade is asked for by GET.";
+        return "405 Method Not Allowed\r\nAllow: GET";
+    }
+    if (strcmp(request->http_version, "1.1") != 0) {
+        error->message = "An upgrade takes HTTP/1.1.";
+        return "400 Bad Request";
+    }
+    if (version == NULL || strcmp(version, "13") != 0) {
+        error->message = "This server speaks version 13 of WebSocket.";
+        return "426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13";
+    }
+    if (key == NULL || strlen(key) != WEBSOCKET_KEY_LENGTH) {
+        error->message = "Sec-WebSocket-Key must be 16 bytes in base64.";
+        return "400 Bad Request";
+    }
+    return NULL;
+}
+
+/* Every request comes here first; returns 1 where that was the answer. */
+static int
+handle_begin(struct mg_connection *connection)
+{
+    struct http *http = mg_get_user_data(mg_get_context(connection));
+    const struct mg_request_info *request = mg_get_request_info(connection);
+    const char *upgrade = mg_get_header(connection, "Upgrade");
+    struct event_error error = {0};
+
+    if (upgrade == NULL || strcasecmp(upgrade, "websocket") != 0 || request->local_uri == NULL)
+        return 0;
+    const char *status = check_upgrade(connection, &error);
+    if (status == NULL)
+        return 0;
+    refuse(http, connection, status, &error);
+    return 1;
 }
 
 /* After the upgrade: from here on the connection is a client's, and civetweb's worker is free. */
@@ -290,7 +345,7 @@ start_civetweb(struct http *http, char *why, size_t why_size)
         "connection_queue",
         "32",
         "request_timeout_ms",
-        "10000",
+        "5000",
         "enable_keep_alive",
         "yes",
         "keep_alive_timeout_ms",
@@ -308,6 +363,7 @@ start_civetweb(struct http *http, char *why, size_t why_size)
         NULL,
     };
     struct mg_callbacks callbacks = {
+        .begin_request = handle_begin,
         .log_message = log_message,
         .http_error = answer_error,
         .connection_close = end_reservation,

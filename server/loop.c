@@ -36,6 +36,7 @@ struct loop {
     struct client *asked;       /* [m] clients about which something was asked, newest first */
     int64_t deadline;           /* [m] when a stopping loop ends what is left; 0: it runs */
     atomic_bool stopping;       /* [a] */
+    atomic_bool ended;          /* [a] the thread has served its last client */
     bool drained;               /* [T] every client was told to go */
     char buffer[BUFFER_BYTES];  /* [T] */
 };
@@ -76,6 +77,12 @@ bool
 loop_is_stopping(const struct loop *loop)
 {
     return atomic_load(&loop->stopping);
+}
+
+bool
+loop_has_ended(const struct loop *loop)
+{
+    return atomic_load(&loop->ended);
 }
 
 int
@@ -188,6 +195,13 @@ handle_silence(struct loop *loop, int64_t now)
     while ((client = loop->closing.oldest) != NULL && now - client->heard >= CLOSE_WAIT_MS)
         client_end(client);
     while ((client = loop->open.oldest) != NULL && now - client->heard >= loop->idle_timeout_ms) {
+        if (client_is_paused(client)) {
+            /* It is we who do not listen. */
+            list_remove(&loop->open, client);
+            list_append(&loop->open, client);
+            client->heard = now;
+            continue;
+        }
         atomic_fetch_add(&loop->server->counters.timed_out, 1);
         client_end(client);
     }
@@ -271,8 +285,10 @@ loop_main(void *argument)
             handle_requests(loop);
         now = clock_monotonic_ms();
         handle_silence(loop, now);
-        if (handle_stop(loop, now))
+        if (handle_stop(loop, now)) {
+            atomic_store(&loop->ended, true);
             return NULL;
+        }
     }
 }
 
@@ -319,13 +335,18 @@ loop_stop(struct loop *loop, int64_t deadline)
 }
 
 void
-loop_join(struct loop **pointer)
+loop_join(struct loop *loop)
+{
+    int error = pthread_join(loop->thread, NULL);
+    assert(error == 0);
+}
+
+void
+loop_free(struct loop **pointer)
 {
     struct loop *loop = *pointer;
 
     *pointer = NULL;
-    int error = pthread_join(loop->thread, NULL);
-    assert(error == 0);
     /* What was asked last about clients that have ended. */
     handle_requests(loop);
     close(loop->epoll);

@@ -29,8 +29,14 @@ int loop_start(struct server *server, struct loop **out);
  */
 void loop_stop(struct loop *loop, int64_t deadline);
 
-/* Waits until the thread has ended, frees the loop and clears the pointer. Blocks. */
-void loop_join(struct loop **pointer);
+/* Waits until the thread has ended. Blocks. */
+void loop_join(struct loop *loop);
+
+/*
+ * Frees the loop, whose thread has ended, once nobody can ask anything of it any more: its clients
+ * are answered by rooms for longer than they are connected. Clears the pointer.
+ */
+void loop_free(struct loop **pointer);
 
 /* Has the loop do something about its client soon. Any thread; never blocks. */
 void loop_ask(struct loop *loop, struct client *client, enum loop_request request);
@@ -57,7 +63,10 @@ void loop_closing(struct loop *loop, struct client *client);
 /* The client has ended: it is on no list of the loop any more. */
 void loop_forget(struct loop *loop, struct client *client);
 
-/* Whether the loop is stopping. */
+/* Whether the loop is stopping: its clients are to be closed. */
 bool loop_is_stopping(const struct loop *loop);
+
+/* Whether its thread has ended, so that it serves no client any more. */
+bool loop_has_ended(const struct loop *loop);
 
 #endif

@@ -112,7 +112,7 @@ const struct option_entry option_table[] = {
         .argument = "HOST:PORT",
         .initial = ":8080",
         .help = "where to listen; port 0 is any free one",
-        .expected = "HOST:PORT, :PORT or [IPV6]:PORT with a port from 0 to 65535",
+        .expected = "HOST:PORT or :PORT with a port from 0 to 65535",
         .parse = parse_address,
         .maximum = 65535,
     },
@@ -165,7 +165,7 @@ const struct option_entry option_table[] = {
         .parse = parse_number,
         .offset = offsetof(struct options, max_rooms_per_client),
         .minimum = 1,
-        .maximum = MILLION,
+        .maximum = 65535,
     },
     {
         .name = "limit-messages",

@@ -125,6 +125,9 @@ outbox_send(struct outbox *outbox, int socket, struct message *const *messages, 
         error = send_directly(socket, messages, count, &done, &part);
     for (; done < count && error == 0; done++) {
         error = keep(outbox, messages[done], part);
+        /* Nothing sensible can follow a part of a frame. */
+        if (error != 0 && part > 0)
+            error = -ECONNABORTED;
         part = 0;
     }
     if (error == 0 && outbox->bytes > limit + outbox->allowance)

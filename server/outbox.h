@@ -43,7 +43,8 @@ void outbox_allow(struct outbox *outbox, size_t bytes);
 /*
  * Sends the messages on the non-blocking socket, behind what waits already, in one call where
  * nothing does, and keeps what it does not take, with references of its own. Returns 0, -ENOBUFS
- * when more than `limit` bytes would wait, -ENOMEM, or the socket's error. After an error the
+ * when more than `limit` bytes would wait, -ENOMEM, -ECONNABORTED when it cannot keep the rest of a
+ * frame, or the socket's error. After an error the
  * outbox is to be cut.
  */
 int outbox_send(struct outbox *outbox, int socket, struct message *const *messages, size_t count,

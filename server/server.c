@@ -22,10 +22,14 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#define THREAD_STACK_BYTES                                                                         \
-    ((size_t)512 * 1024)     /* address space; only what is used becomes resident */
+/* Address space; only what is used becomes resident. The sanitizers keep much of their own there. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define THREAD_STACK_BYTES ((size_t)4096 * 1024)
+#else
+#define THREAD_STACK_BYTES ((size_t)512 * 1024)
+#endif
 #define BUSY_TIMEOUT_MS 2000 /* for another process's write lock */
-#define DRAIN_MS        3000 /* for clients to be answered and to go */
+#define DRAIN_MS        2500 /* for clients to be answered and to go */
 #define CLIENTS_MIN     16
 
 /*
@@ -90,7 +94,14 @@ static void
 join_loops(struct server *server)
 {
     for (unsigned i = 0; i < server->loop_count; i++)
-        loop_join(&server->loops[i]);
+        loop_join(server->loops[i]);
+}
+
+static void
+free_loops(struct server *server)
+{
+    for (unsigned i = 0; i < server->loop_count; i++)
+        loop_free(&server->loops[i]);
 }
 
 static int
@@ -104,6 +115,7 @@ start_loops(struct server *server)
         if (error != 0) {
             stop_loops(server);
             join_loops(server);
+            free_loops(server);
             return error;
         }
     }
@@ -225,6 +237,9 @@ server_start(struct server *server, const struct options *options, char *why, si
 end_loops:
     stop_loops(server);
     join_loops(server);
+    rooms_close(&server->rooms);
+    free_loops(server);
+    goto close_pubsub;
 close_rooms:
     rooms_close(&server->rooms);
 close_pubsub:
@@ -259,7 +274,10 @@ server_stop(struct server *server)
     else if (pthread_join(stopper, NULL) != 0)
         abort();
     join_loops(server);
+    /* From here on nothing waits for another process's lock: what cannot be stored is refused. */
+    repo_hurry(server->repo);
     rooms_close(&server->rooms);
+    free_loops(server);
     pubsub_close(&server->pubsub);
     repo_close(&server->repo);
     log_info("stopped");

@@ -413,7 +413,7 @@ async def _():
                 errors += 1
             else:
                 acks += 1
-        assert acks >= 5, f"{acks} acks"
+        assert acks >= 4, f"{acks} acks, after a join that counts too"
         assert errors >= 100, f"{errors} errors"
         await until_ack(ann, room)
         await ann.close()
