@@ -110,6 +110,11 @@ test_names(void)
     ok(receive(one, BATCH, 0, &first) == 1 && first == 4, "it goes on when the other has closed");
     other = open_channel("one");
     ok(receive(other, BATCH, 0, &first) == 0, "nothing of before the opening is received");
+    struct pubsub_status status;
+    pubsub_status(bus, &status);
+    ok(strcmp(status.kind, "local") == 0 && status.up && status.since > 0 && status.channels == 3 &&
+           status.subscribed == 3,
+       "the status knows three channels");
     channel_close(&one);
     publish(other, 5, 2);
     channel_close(&other);
@@ -117,7 +122,8 @@ test_names(void)
 
     memset(name, 'n', sizeof(name));
     name[PUBSUB_CHANNEL_NAME_SIZE] = '\0';
-    ok(pubsub_channel_open(bus, name, "test", &channel) == -ENAMETOOLONG, "a name too long is refused");
+    ok(pubsub_channel_open(bus, name, "test", &channel) == -ENAMETOOLONG,
+       "a name too long is refused");
     name[PUBSUB_CHANNEL_NAME_SIZE - 1] = '\0';
     ok(pubsub_channel_open(bus, name, "test", &channel) == 0, "the longest name is not");
     channel_close(&channel);

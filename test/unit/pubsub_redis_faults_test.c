@@ -1,6 +1,7 @@
 /* The bus over a Redis that is away, dies, hangs, is full, or does not want us. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -307,6 +308,84 @@ test_tcp(void)
     fixture_signal(SIGKILL);
 }
 
+/* What listens at the other end, and sends the same to whoever comes, or nothing. */
+struct impostor {
+    int descriptor;
+    const char *answer;
+};
+
+static void *
+impostor_main(void *argument)
+{
+    const struct impostor *impostor = argument;
+    int descriptor;
+
+    while ((descriptor = accept(impostor->descriptor, NULL, NULL)) >= 0) {
+        char greeting[1024];
+        if (recv(descriptor, greeting, sizeof(greeting), 0) > 0 &&
+            send(descriptor, impostor->answer, strlen(impostor->answer), MSG_NOSIGNAL) < 0)
+            printf("# %s\n", strerror(errno));
+        close(descriptor);
+    }
+    return NULL;
+}
+
+static bool
+await_logged(const char *text)
+{
+    int64_t limit = fixture_now() + FIXTURE_LIMIT_MS;
+
+    while (fixture_logged(text) == 0 && fixture_now() < limit)
+        (void)fixture_receive_nothing(here, 20);
+    return fixture_logged(text) > 0;
+}
+
+/* Opens a bus on what does not behave as a Redis does, until the log has the text in it. */
+static void
+meet_impostor(const char *what, const char *answer, const char *expected)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(address);
+    struct impostor impostor = {socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), answer};
+    pthread_t thread;
+    char url[64];
+
+    if (impostor.descriptor < 0 ||
+        bind(impostor.descriptor, (struct sockaddr *)&address, length) < 0 ||
+        listen(impostor.descriptor, 8) < 0 ||
+        getsockname(impostor.descriptor, (struct sockaddr *)&address, &length) < 0 ||
+        (answer != NULL && pthread_create(&thread, NULL, impostor_main, &impostor) != 0))
+        abort();
+    fixture_forget_log();
+    snprintf(url, sizeof(url), "redis://:" SECRET "@127.0.0.1:%u", ntohs(address.sin_port));
+    one = fixture_bus("one", url, NULL);
+    here = fixture_channel(one, "chat");
+    ok(await_logged(expected), "who says %s: %s", what, expected);
+    ok(is_local_at_once(1) && status_of(one).subscribed == 0 && fixture_logged(SECRET) == 0,
+       "what is local comes at once");
+    channel_close(&here);
+    ok(fixture_close(&one) < PROMPT, "it closes at once");
+    shutdown(impostor.descriptor, SHUT_RDWR);
+    if (answer != NULL && pthread_join(thread, NULL) != 0)
+        abort();
+    close(impostor.descriptor);
+}
+
+static void
+test_impostors(void)
+{
+    meet_impostor("nothing", NULL, "timed out");
+    meet_impostor("nothing, and closes", "", "redis-down");
+    meet_impostor("HTTP", "HTTP/1.1 400 Bad Request\r\n\r\n", "redis-down");
+    meet_impostor("empty lists", "*0\r\n*0\r\n*0\r\n", "does not speak the protocol");
+    meet_impostor("nil", "+OK\r\n+OK\r\n$-1\r\n", "redis-down");
+    meet_impostor("a nil list", "*-1\r\n", "does not speak the protocol");
+    meet_impostor("a text without an end", "$999999999999\r\nx", "redis-down");
+    meet_impostor("no, with the password in it",
+                  "-ERR unknown command, with args beginning with: '" SECRET "'\r\n",
+                  "redis-refused");
+}
+
 int
 main(void)
 {
@@ -318,5 +397,6 @@ main(void)
     test_passwords();
     test_full();
     test_tcp();
+    test_impostors();
     return done_testing();
 }
