@@ -38,7 +38,7 @@ struct lobby {
     size_t announcement_count;          /* [m] */
     size_t announcement_capacity;       /* [m] */
     uint64_t version;                   /* [T] of the auditor: the users' version last compared */
-    atomic_bool unstored;               /* [a] a change may be missing: compare whatever the version says */
+    atomic_bool unstored; /* [a] a change may be missing: compare whatever the version says */
 };
 
 /* The subscriber's thread: until the channel is stopped. */

@@ -28,6 +28,7 @@ room_new(struct rooms *rooms, const char *key)
     memcpy(room->key, key, key_size);
     mailbox_init(&room->mailbox);
     lock_init(&room->lock, LOCK_ROOM);
+    lock_condition_init(&room->caught_up);
     return room;
 }
 
@@ -44,6 +45,7 @@ room_rele(struct room *room)
         return;
     assert(room->member_count == 0);
     free(room->members);
+    lock_condition_destroy(&room->caught_up);
     lock_destroy(&room->lock);
     mailbox_destroy(&room->mailbox);
     free(room);
@@ -139,6 +141,7 @@ open_room(struct room *room)
         goto close_channel;
     atomic_store(&room->delivered, last);
     atomic_store(&room->known, last);
+    room->published = last;
     if (pthread_create(&room->subscriber, NULL, subscriber_main, room) != 0) {
         error = -EAGAIN;
         goto close_channel;

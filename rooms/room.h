@@ -65,7 +65,10 @@ struct room {
     bool stopping;               /* [T] of the room */
     bool failing;                /* [T] of the room: the last append failed */
     int64_t empty_since;         /* [T] of the room; clock_monotonic_ms, when nobody is in it */
+    uint64_t published;          /* [T] of the room: the last seq that it stored */
     struct lock lock;            /* rank LOCK_ROOM: the fields marked [m] */
+    pthread_cond_t caught_up;    /* signalled when `delivered` grows and the room waits for that */
+    bool awaits_delivery;        /* [m] the room waits */
     struct membership **members; /* [m] */
     size_t member_count;         /* [m] */
     size_t member_capacity;      /* [m] */

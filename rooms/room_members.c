@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DELIVERY_WAIT_MS 1000 /* for what was acknowledged to be handed out */
+
 /* A notice is a hint for people: without memory there is none. */
 static void
 publish_notice(struct room *room, const struct member *member, const char *what)
@@ -85,6 +87,25 @@ has_room_for_one_more(struct room *room)
 }
 
 /*
+ * Waits until what was acknowledged before is handed out, so that it counts in the `lastSeq` of who
+ * joins now. Not for ever: what could not be read from the repository comes later.
+ */
+static void
+wait_delivered(struct room *room)
+{
+    int64_t deadline = clock_monotonic_ms() + DELIVERY_WAIT_MS;
+
+    lock_take(&room->lock);
+    room->awaits_delivery = true;
+    while (atomic_load(&room->delivered) < room->published) {
+        if (!lock_wait_until(&room->lock, &room->caught_up, deadline))
+            break;
+    }
+    room->awaits_delivery = false;
+    lock_drop(&room->lock);
+}
+
+/*
  * From under the room's lock, so that what is handed out next is exactly what comes after the
  * `lastSeq` in the answer.
  */
@@ -98,6 +119,7 @@ add_member(struct room *room, struct membership *membership)
 
     if (!has_room_for_one_more(room))
         return -ENOMEM;
+    wait_delivered(room);
     lock_take(&room->lock);
     struct message *joined = event_room_joined(&room->stored, has_other ? id : NULL, name,
                                                atomic_load(&room->delivered));

@@ -80,6 +80,7 @@ publish(struct room *room, const struct repo_post *stored, size_t count)
         };
         /* What cannot be published now is found by the auditor. */
         struct message *message = event_chat(&room->stored, &chat);
+        room->published = chat.seq;
         if (message != NULL)
             messages[message_count++] = message;
     }

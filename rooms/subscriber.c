@@ -37,6 +37,8 @@ hand_out(struct batch *batch)
     atomic_fetch_add_explicit(&room->rooms->counters.deliveries, batch->count * room->member_count,
                               memory_order_relaxed);
     atomic_store(&room->delivered, batch->next - 1);
+    if (room->awaits_delivery)
+        lock_condition_signal(&room->caught_up);
     lock_drop(&room->lock);
     for (size_t i = 0; i < batch->count; i++)
         message_rele(batch->messages[i]);

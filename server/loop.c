@@ -15,6 +15,7 @@
 
 #define EVENTS_MAX    256
 #define BUFFER_BYTES  (SERVER_FRAME_BYTES + 14) /* the longest frame with its header */
+#define LAST_CLOSE_MS 500                       /* for it when a stopping loop is at its end */
 #define CLOSE_WAIT_MS 2000                      /* for the client's answer to a Close */
 
 /* Clients by when something came last, or by when their closing began: oldest first. */
@@ -228,11 +229,11 @@ handle_stop(struct loop *loop, int64_t now)
         loop->drained = true;
     }
     lock_take(&loop->lock);
-    bool is_over = now >= loop->deadline;
+    int64_t deadline = loop->deadline;
     lock_drop(&loop->lock);
-    while (is_over && loop->open.oldest != NULL)
-        client_end(loop->open.oldest);
-    while (is_over && loop->closing.oldest != NULL)
+    while (now >= deadline && loop->open.oldest != NULL)
+        client_close(loop->open.oldest, WEBSOCKET_CLOSE_RESTART, "restart; retry-ms=1000");
+    while (now >= deadline + LAST_CLOSE_MS && loop->closing.oldest != NULL)
         client_end(loop->closing.oldest);
     return loop->open.oldest == NULL && loop->closing.oldest == NULL;
 }

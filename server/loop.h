@@ -24,8 +24,8 @@ enum loop_request {
 int loop_start(struct server *server, struct loop **out);
 
 /*
- * Closes every client with 1012, once its posts are answered, and ends the thread when none is left
- * or `deadline` (clock_monotonic_ms) has passed. Any thread; does not block.
+ * Closes every client with 1012, once its requests are answered or `deadline` (clock_monotonic_ms)
+ * has passed, and ends the thread soon after that. Any thread; does not block.
  */
 void loop_stop(struct loop *loop, int64_t deadline);
 
