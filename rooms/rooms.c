@@ -7,7 +7,8 @@
 int
 rooms_open(struct rooms *rooms)
 {
-    identifier_make(rooms->instance);
+    if (rooms->instance[0] == '\0')
+        identifier_make(rooms->instance);
     int error = registry_open(rooms, &rooms->registry);
     if (error != 0)
         return error;

@@ -25,16 +25,17 @@ struct rooms_counters {
 };
 
 struct rooms {
-    struct repo *repo;              /* [I] not owned */
-    struct pubsub *pubsub;          /* [I] not owned */
-    const char *channel_prefix;     /* [I] of every channel's name */
-    unsigned max_rooms;             /* [I] rooms that may run at a time */
-    unsigned max_rooms_per_member;  /* [I] */
-    unsigned grace_ms;              /* [I] how long an empty room goes on running */
-    char instance[IDENTIFIER_SIZE]; /* [I] this instance's id, made by rooms_open */
-    struct registry *registry;      /* [I] which rooms run */
-    struct lobby *lobby;            /* [I] who is online */
-    struct auditor *auditor;        /* [I] repairs */
+    struct repo *repo;             /* [I] not owned */
+    struct pubsub *pubsub;         /* [I] not owned */
+    const char *channel_prefix;    /* [I] of every channel's name */
+    unsigned max_rooms;            /* [I] rooms that may run at a time */
+    unsigned max_rooms_per_member; /* [I] */
+    unsigned grace_ms;             /* [I] how long an empty room goes on running */
+    char instance
+        [IDENTIFIER_SIZE];     /* [I] this instance's id; made by rooms_open where it is empty */
+    struct registry *registry; /* [I] which rooms run */
+    struct lobby *lobby;       /* [I] who is online */
+    struct auditor *auditor;   /* [I] repairs */
     struct rooms_counters counters; /* [a] */
 };
 

@@ -1,5 +1,6 @@
 #include "server/counters.h"
 
+#include "pubsub/pubsub.h"
 #include "repo/repo.h"
 #include "rooms/lobby.h"
 #include "rooms/registry.h"
@@ -37,16 +38,38 @@ send_text(struct mg_connection *connection, const char *type, const char *text, 
     return 200;
 }
 
+/* What people want to know of the bus: how far this instance is one chat with the others. */
+static bool
+add_bus(cJSON *root, const struct pubsub_status *bus, uint64_t repaired)
+{
+    cJSON *redis = cJSON_AddObjectToObject(root, "redis");
+
+    return cJSON_AddBoolToObject(redis, "up", bus->up) != NULL &&
+           cJSON_AddNumberToObject(redis, "since", (double)bus->since) != NULL &&
+           cJSON_AddNumberToObject(redis, "reconnects", (double)bus->reconnects) != NULL &&
+           cJSON_AddNumberToObject(redis, "published", (double)bus->published) != NULL &&
+           cJSON_AddNumberToObject(redis, "received", (double)bus->received) != NULL &&
+           cJSON_AddNumberToObject(redis, "dropped", (double)bus->dropped) != NULL &&
+           cJSON_AddNumberToObject(redis, "channels", (double)bus->channels) != NULL &&
+           cJSON_AddNumberToObject(redis, "subscribed", (double)bus->subscribed) != NULL &&
+           cJSON_AddNumberToObject(redis, "repaired", (double)repaired) != NULL;
+}
+
 int
 counters_serve_health(struct server *server, struct mg_connection *connection)
 {
+    struct pubsub_status bus;
     char *text = NULL;
     int status = 503;
 
+    pubsub_status(server->pubsub, &bus);
+    bool is_redis = strcmp(bus.kind, "redis") == 0;
+    bool is_degraded = is_redis && (!bus.up || bus.subscribed < bus.channels);
     cJSON *root = cJSON_CreateObject();
-    if (cJSON_AddStringToObject(root, "status", "ok") != NULL &&
+    if (cJSON_AddStringToObject(root, "status", is_degraded ? "degraded" : "ok") != NULL &&
         cJSON_AddStringToObject(root, "version", CHATD_VERSION) != NULL &&
-        cJSON_AddStringToObject(root, "instance", server->rooms.instance) != NULL)
+        cJSON_AddStringToObject(root, "instance", server->rooms.instance) != NULL &&
+        (!is_redis || add_bus(root, &bus, atomic_load(&server->rooms.counters.repaired))))
         text = cJSON_PrintUnformatted(root);
     if (text != NULL)
         status = send_text(connection, "application/json; charset=utf-8", text, strlen(text));
@@ -107,7 +130,10 @@ write_metrics(FILE *stream, struct server *server)
     const struct server_counters *counters = &server->counters;
     const struct rooms_counters *rooms = &server->rooms.counters;
 
+    struct pubsub_status bus;
+
     repo_statistics(server->repo, &stored);
+    pubsub_status(server->pubsub, &bus);
     const struct metric metrics[] = {
         {"chatd_clients", "gauge", "Connections open.", atomic_load(&server->clients)},
         {"chatd_users_online", "gauge", "Users online, on every instance.",
@@ -141,7 +167,17 @@ write_metrics(FILE *stream, struct server *server)
          "Messages read from the repository since the bus did not bring them.",
          atomic_load(&rooms->repaired)},
         {"chatd_invalid_payloads_total", "counter", "Payloads of the bus that were refused.",
-         atomic_load(&rooms->invalid_payloads)},
+         atomic_load(&rooms->invalid_payloads) + bus.invalid},
+        {"chatd_bus_up", "gauge", "1 while other instances are reached.", bus.up},
+        {"chatd_bus_reconnects_total", "counter", "Connections to Redis that stand again.",
+         bus.reconnects},
+        {"chatd_bus_published_total", "counter", "Messages that Redis has taken.", bus.published},
+        {"chatd_bus_received_total", "counter", "Messages from other instances.", bus.received},
+        {"chatd_bus_dropped_total", "counter", "Messages that were not sent to Redis.",
+         bus.dropped},
+        {"chatd_bus_queued", "gauge", "Messages that wait to be sent to Redis.", bus.queued},
+        {"chatd_bus_channels", "gauge", "Channels open.", bus.channels},
+        {"chatd_bus_subscribed", "gauge", "Channels that hear other instances.", bus.subscribed},
         {"chatd_commits_total", "counter", "Transactions committed.", stored.commits},
         {"chatd_writes_total", "counter", "Writes that those transactions served.", stored.writes},
         {"chatd_failed_commits_total", "counter", "Transactions rolled back.", stored.failures},

@@ -238,7 +238,10 @@ handle_ready(struct mg_connection *connection, void *argument)
             log_warn(errno, "close-not-sent");
         close(socket);
     }
-    log_warn(-error, "client-not-started peer=%s:%d", request->remote_addr, request->remote_port);
+    /* One who is gone already is not found, and not missed. */
+    if (error != -ENOENT)
+        log_warn(-error, "client-not-started peer=%s:%d", request->remote_addr,
+                 request->remote_port);
     atomic_fetch_add(&http->server->counters.refused, 1);
 }
 

@@ -8,30 +8,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define WHY_SIZE   512
 #define EXIT_USAGE 2
 
-/* A second signal: whoever sends it does not want to wait. */
-static void
-end_at_once(int signal_number)
-{
-    _exit(128 + signal_number);
-}
-
-/* No thread but this one gets the signals that end the server, and this one waits for them. */
+/*
+ * No thread but this one gets the signals that end the server, and this one waits for them. While it
+ * stops they are not blocked, so that a second one ends the process at once.
+ */
 static int
 block_signals(sigset_t *set)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
-    struct sigaction end = {.sa_handler = end_at_once};
 
     sigemptyset(set);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
-    if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigaction(SIGTERM, &end, NULL) < 0 ||
-        sigaction(SIGINT, &end, NULL) < 0)
+    if (sigaction(SIGPIPE, &ignore, NULL) < 0)
         return -errno;
     return -pthread_sigmask(SIG_BLOCK, set, NULL);
 }

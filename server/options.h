@@ -15,6 +15,9 @@ struct options {
     unsigned port;                   /* of --addr; 0: any free one */
     const char *database;            /* --db: path of the SQLite file */
     const char *static_directory;    /* --static: served instead of the page inside; or NULL */
+    const char *redis;               /* --redis: URL of the bus between instances, or NULL */
+    const char *redis_prefix;        /* --redis-prefix: of the channels' names */
+    const char *redis_password_file; /* --redis-password-file, or NULL */
     enum repo_durability durability; /* --durability=process|full */
     unsigned max_clients;            /* --max-clients; 0: what the descriptor limit allows */
     unsigned max_rooms;              /* --max-rooms: rooms that run at a time */

@@ -52,6 +52,16 @@ parse_string(const struct option_entry *entry, const char *value, struct options
     return true;
 }
 
+/* Part of channel names, and of patterns that people write for them. */
+static bool
+parse_prefix(const struct option_entry *entry, const char *value, struct options *options)
+{
+    size_t length = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  ".-_");
+    return length > 0 && length <= 32 && value[length] == '\0' &&
+           parse_string(entry, value, options);
+}
+
 static bool
 parse_durability(const struct option_entry *entry, const char *value, struct options *options)
 {
@@ -130,6 +140,29 @@ const struct option_entry option_table[] = {
         .help = "serve this folder instead of the page in the binary",
         .parse = parse_string,
         .offset = offsetof(struct options, static_directory),
+    },
+    {
+        .name = "redis",
+        .argument = "URL",
+        .help = "a Redis that connects instances: redis://HOST, redis+unix:///PATH",
+        .parse = parse_string,
+        .offset = offsetof(struct options, redis),
+    },
+    {
+        .name = "redis-prefix",
+        .argument = "PREFIX",
+        .initial = "chat",
+        .help = "what the names of its channels begin with",
+        .expected = "1 to 32 letters, digits, dots, dashes and underscores",
+        .parse = parse_prefix,
+        .offset = offsetof(struct options, redis_prefix),
+    },
+    {
+        .name = "redis-password-file",
+        .argument = "FILE",
+        .help = "a file whose first line is its password",
+        .parse = parse_string,
+        .offset = offsetof(struct options, redis_password_file),
     },
     {
         .name = "durability",

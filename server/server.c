@@ -28,6 +28,7 @@
 #else
 #define THREAD_STACK_BYTES ((size_t)512 * 1024)
 #endif
+#define PASSWORD_SIZE   512
 #define BUSY_TIMEOUT_MS 2000 /* for another process's write lock */
 #define DRAIN_MS        2500 /* for clients to be answered and to go */
 #define CLIENTS_MIN     16
@@ -122,6 +123,60 @@ start_loops(struct server *server)
     return 0;
 }
 
+/* The first line of the file, without its end. */
+static int
+read_password(const char *path, char *password, size_t size, char *why, size_t why_size)
+{
+    FILE *file = fopen(path, "re");
+    bool is_read = file != NULL && fgets(password, (int)size, file) != NULL;
+    int error = is_read ? 0 : errno != 0 ? -errno : -ENODATA;
+
+    if (file != NULL)
+        fclose(file);
+    if (error != 0)
+        snprintf(why, why_size, "--redis-password-file: %s: %s", path, strerror(-error));
+    else
+        password[strcspn(password, "\r\n")] = '\0';
+    return error;
+}
+
+static void
+log_bus(enum pubsub_level level, const char *line)
+{
+    if (level == PUBSUB_WARNING)
+        log_warnx("%s", line);
+    else
+        log_info("%s", line);
+}
+
+/* The bus that the options ask for; `secret` is what this chat's instances share. */
+static int
+open_bus(const struct options *options, const char *instance, const unsigned char *secret,
+         struct pubsub **out, char *why, size_t why_size)
+{
+    char password[PASSWORD_SIZE];
+    const char *password_file = options->redis_password_file;
+
+    if (options->redis == NULL)
+        return pubsub_open_local(out);
+    errno = 0;
+    if (password_file != NULL) {
+        int error = read_password(password_file, password, sizeof(password), why, why_size);
+        if (error != 0)
+            return error;
+    }
+    struct pubsub_redis_options redis = {
+        .url = options->redis,
+        .password = password_file != NULL ? password : NULL,
+        .instance = instance,
+        .key = secret,
+        .log = log_bus,
+    };
+    int error = pubsub_open_redis(&redis, out, why, why_size);
+    explicit_bzero(password, sizeof(password));
+    return error;
+}
+
 static int
 open_rooms(struct server *server)
 {
@@ -129,7 +184,7 @@ open_rooms(struct server *server)
 
     server->rooms.repo = server->repo;
     server->rooms.pubsub = server->pubsub;
-    server->rooms.channel_prefix = "chat";
+    server->rooms.channel_prefix = options->redis_prefix;
     server->rooms.max_rooms = options->max_rooms;
     server->rooms.max_rooms_per_member = options->max_rooms_per_client;
     server->rooms.grace_ms = options->room_grace_ms;
@@ -185,8 +240,12 @@ server_check(const struct options *options, char *why, size_t why_size)
     int error = limit_clients(&server, why, why_size);
     if (error == 0)
         error = check_static_directory(options, why, why_size);
+    if (error == 0)
+        error = open_bus(options, "check", (const unsigned char[REPO_SECRET_BYTES]){0},
+                         &server.pubsub, why, why_size);
     if (error != 0)
         return error;
+    pubsub_close(&server.pubsub);
     if (access(options->database, F_OK) < 0)
         return check_directory_of(options->database, why, why_size);
     error = repo_open(&repo_options, &repo, why, why_size);
@@ -199,6 +258,7 @@ int
 server_start(struct server *server, const struct options *options, char *why, size_t why_size)
 {
     struct repo_options repo_options = repository(options);
+    unsigned char secret[REPO_SECRET_BYTES];
 
     memset(server, 0, sizeof(*server));
     server->options = options;
@@ -214,7 +274,12 @@ server_start(struct server *server, const struct options *options, char *why, si
     error = repo_open(&repo_options, &server->repo, why, why_size);
     if (error != 0)
         return error;
-    error = pubsub_open_local(&server->pubsub);
+    snprintf(why, why_size, "cannot start");
+    identifier_make(server->rooms.instance);
+    error = repo_secret(server->repo, secret);
+    if (error == 0)
+        error = open_bus(options, server->rooms.instance, secret, &server->pubsub, why, why_size);
+    explicit_bzero(secret, sizeof(secret));
     if (error != 0)
         goto close_repo;
     error = open_rooms(server);
