@@ -1,6 +1,7 @@
 /* The bus over a Redis: who receives what, what does not get through, and what is left behind. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,16 +218,22 @@ test_wakes(void)
     channel_close(&channel);
 }
 
+/* Counts this process's descriptors; *inherited are those that a program it runs would get. */
 static int
-count_descriptors(void)
+count_descriptors(int *inherited)
 {
     DIR *folder = opendir("/proc/self/fd");
+    const struct dirent *entry;
     int count = 0;
 
     if (folder == NULL)
         abort();
-    while (readdir(folder) != NULL)
+    *inherited = 0;
+    while ((entry = readdir(folder)) != NULL) {
+        int flags = fcntl((int)strtol(entry->d_name, NULL, 10), F_GETFD);
+        *inherited += flags >= 0 && (flags & FD_CLOEXEC) == 0;
         count++;
+    }
     closedir(folder);
     return count;
 }
@@ -235,7 +242,9 @@ static void
 test_nothing_left(void)
 {
     static struct channel *channels[CHANNELS];
-    int before = count_descriptors();
+    int inherited_before;
+    int inherited = 0;
+    int before = count_descriptors(&inherited_before);
     bool is_fine = true;
 
     for (int round = 0; round < 2; round++) {
@@ -246,12 +255,14 @@ test_nothing_left(void)
             is_fine = is_fine && fixture_subscribe(channels[i]);
         }
         is_fine = is_fine && fixture_clients("name=chatd:one:test") == CHANNELS;
+        (void)count_descriptors(&inherited);
         for (size_t i = 0; i < CHANNELS; i++)
             channel_close(&channels[i]);
     }
+    ok(inherited == inherited_before, "no program that is run inherits one");
     ok(is_fine, "%d channels have as many connections", CHANNELS);
     ok(fixture_await_clients("name=chatd:one:test", 0), "none is left of closed ones");
-    ok(count_descriptors() == before, "and no descriptor");
+    ok(count_descriptors(&inherited) == before, "and no descriptor");
     struct pubsub_status status;
     pubsub_status(one, &status);
     ok(status.channels == 0 && status.subscribed == 0, "the status knows");
