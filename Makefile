@@ -20,7 +20,7 @@ PUBSUB := inbox local message payload pubsub queue redis redis_address redis_cha
           redis_connection redis_greeting redis_log redis_publisher redis_queue redis_socket redis_url \
           topic
 REPO   := schema sqlite sqlite_append sqlite_lease sqlite_room sqlite_secret sqlite_user write_group
-ROOMS  := auditor event identifier lobby lobby_reconcile lobby_subscriber lock log mailbox member \
+ROOMS  := auditor event identifier lobby lobby_reconcile lobby_subscriber lock log mailbox member missed \
           registry room room_members room_posts rooms roster subscriber utf8
 SERVER := assets client client_input command counters handover http json_guard loop options \
           options_table outbox server websocket websocket_header

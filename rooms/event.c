@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define SEQ_MAX 9007199254740991.0 /* 2^53 - 1: JSON's numbers are doubles */
+
 /* A document in the making: one failure on the way and there is no document. */
 struct document {
     cJSON *root;
@@ -188,12 +190,13 @@ event_presence(bool online, const char *user_id, const char *user_name)
 }
 
 struct message *
-event_invitation(const char *to_id, const char *from_id, const char *from_name)
+event_invitation(const char *to_id, const char *from_id, const char *from_name, uint64_t last_seq)
 {
     struct document document = begin("join-room-private");
 
     add_string(&document, document.root, "message", to_id);
     add_user(&document, "sender", from_id, from_name);
+    add_integer(&document, document.root, "lastSeq", (int64_t)last_seq);
     return finish(&document, 0, 256);
 }
 
@@ -208,6 +211,17 @@ copy_string(const cJSON *object, const char *key, char *out, size_t size)
     if (length == 0 || length >= size || !utf8_is_valid(item->valuestring, length))
         return false;
     memcpy(out, item->valuestring, length + 1);
+    return true;
+}
+
+/* Copies the whole number of that key; false when there is none that a double holds exactly. */
+static bool
+copy_seq(const cJSON *object, const char *key, uint64_t *out)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= SEQ_MAX))
+        return false;
+    *out = (uint64_t)item->valuedouble;
     return true;
 }
 
@@ -232,7 +246,8 @@ event_general_parse(const char *text, size_t length, struct event_general *out)
     else
         goto done;
     if (out->kind == EVENT_INVITATION &&
-        !copy_string(root, "message", out->to_id, sizeof(out->to_id)))
+        (!copy_string(root, "message", out->to_id, sizeof(out->to_id)) ||
+         !copy_seq(root, "lastSeq", &out->last_seq)))
         goto done;
     error = 0;
 done:

@@ -59,8 +59,12 @@ struct message *event_ack(const char *room_id, const char *client_id, uint64_t s
 /* user-join or user-left. */
 struct message *event_presence(bool online, const char *user_id, const char *user_name);
 
-/* Tells, on the lobby's channel, the user `to_id` that `from` opened their private room. */
-struct message *event_invitation(const char *to_id, const char *from_id, const char *from_name);
+/*
+ * Tells, on the lobby's channel, the user `to_id` that `from` opened their private room, whose last
+ * seq was `last_seq` then.
+ */
+struct message *event_invitation(const char *to_id, const char *from_id, const char *from_name,
+                                 uint64_t last_seq);
 
 /* What arrives on the lobby's channel. */
 enum event_kind { EVENT_USER_JOIN, EVENT_USER_LEFT, EVENT_INVITATION };
@@ -70,6 +74,7 @@ struct event_general {
     char user_id[REPO_ID_SIZE];
     char user_name[REPO_USER_NAME_SIZE];
     char to_id[REPO_ID_SIZE]; /* of an invitation */
+    uint64_t last_seq;        /* of an invitation */
 };
 
 /*

@@ -238,9 +238,9 @@ lobby_depart(struct lobby *lobby, struct member *member)
 }
 
 void
-lobby_invite(struct lobby *lobby, const struct member *from, const char *to_id)
+lobby_invite(struct lobby *lobby, const struct member *from, const char *to_id, uint64_t last_seq)
 {
-    struct message *event = event_invitation(to_id, from->id, from->name);
+    struct message *event = event_invitation(to_id, from->id, from->name, last_seq);
     if (event == NULL) {
         log_warn(ENOMEM, "invitation-lost to=%s", to_id);
         return;

@@ -30,10 +30,11 @@ void lobby_arrive(struct lobby *lobby, struct member *member);
 void lobby_depart(struct lobby *lobby, struct member *member);
 
 /*
- * Brings the user `to_id` into the private room with `from`, wherever it is connected. Any thread;
- * never blocks.
+ * Brings the user `to_id` into the private room with `from`, wherever it is connected; it gets what
+ * comes after `last_seq`. Any thread; never blocks.
  */
-void lobby_invite(struct lobby *lobby, const struct member *from, const char *to_id);
+void lobby_invite(struct lobby *lobby, const struct member *from, const char *to_id,
+                  uint64_t last_seq);
 
 /* The name of a user who is online, or -ENOENT. Any thread; waits for a round of announcements. */
 int lobby_find_name(struct lobby *lobby, const char *id, char name[REPO_USER_NAME_SIZE]);

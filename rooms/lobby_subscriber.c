@@ -109,7 +109,7 @@ apply(struct lobby *lobby, struct message *message)
     }
     lock_drop(&lobby->lock);
     if (member != NULL) {
-        int error = member_accept_private(member, lobby->rooms, event.user_id);
+        int error = member_accept_private(member, lobby->rooms, event.user_id, event.last_seq);
         /* Whoever has gone, or is in as many rooms as it may, is not for the log. */
         if (error == -ENOMEM || error == -EAGAIN || error == -ENFILE)
             log_warn(-error, "invitation-not-accepted user=%s", event.to_id);

@@ -1,6 +1,7 @@
 #include "rooms/member.h"
 
 #include "repo/repo.h"
+#include "rooms/missed.h"
 #include "rooms/registry.h"
 #include "rooms/room.h"
 #include "rooms/rooms.h"
@@ -82,7 +83,7 @@ find_by_id(struct member *member, const char *room_id)
 }
 
 static struct membership *
-membership_new(struct member *member, struct room *room, bool invited)
+membership_new(struct member *member, struct room *room, bool invited, uint64_t since)
 {
     struct membership *membership = calloc(1, sizeof(*membership));
     if (membership == NULL)
@@ -93,6 +94,7 @@ membership_new(struct member *member, struct room *room, bool invited)
     membership->leave.membership = membership;
     membership->index = SIZE_MAX;
     membership->invited = invited;
+    membership->since = since;
     membership->member = member;
     membership->room = room;
     member->operations->hold(member);
@@ -128,9 +130,9 @@ put_again(struct membership *membership)
  * member's lock is held over the put, so that its list and the mailbox tell the same order.
  */
 static int
-put_join(struct member *member, struct room *room, bool invited, unsigned maximum)
+put_join(struct member *member, struct room *room, bool invited, uint64_t since, unsigned maximum)
 {
-    struct membership *made = membership_new(member, room, invited);
+    struct membership *made = membership_new(member, room, invited, since);
     if (made == NULL)
         return -ENOMEM;
 
@@ -180,7 +182,7 @@ join_beforehand(struct member *member, const char *key, bool invited, unsigned m
 
 static int
 join_key(struct member *member, struct rooms *rooms, const char *key, const struct member *opener,
-         bool invited)
+         bool invited, uint64_t since)
 {
     for (;;) {
         struct room *room;
@@ -191,7 +193,7 @@ join_key(struct member *member, struct rooms *rooms, const char *key, const stru
             error = registry_run(rooms->registry, key, opener, &room);
         if (error != 0)
             return error;
-        error = put_join(member, room, invited, rooms->max_rooms_per_member);
+        error = put_join(member, room, invited, since, rooms->max_rooms_per_member);
         room_rele(room);
         /* It retired in between, so the registry starts another one. */
         if (error != -ESHUTDOWN)
@@ -208,30 +210,32 @@ member_join(struct member *member, struct rooms *rooms, const char *name, size_t
     key[0] = 'r';
     memcpy(key + 1, name, length);
     key[1 + length] = '\0';
-    return join_key(member, rooms, key, NULL, false);
+    return join_key(member, rooms, key, NULL, false, MISSED_NONE);
 }
 
 static int
-join_pair(struct member *member, struct rooms *rooms, const char *other_id, bool invited)
+join_pair(struct member *member, struct rooms *rooms, const char *other_id, bool invited,
+          uint64_t since)
 {
     char key[3 + 2 * REPO_ID_SIZE];
     bool is_lower = strcmp(member->id, other_id) < 0;
 
     snprintf(key, sizeof(key), "p%s:%s", is_lower ? member->id : other_id,
              is_lower ? other_id : member->id);
-    return join_key(member, rooms, key, member, invited);
+    return join_key(member, rooms, key, member, invited, since);
 }
 
 int
 member_join_private(struct member *member, struct rooms *rooms, const char *other_id)
 {
-    return join_pair(member, rooms, other_id, false);
+    return join_pair(member, rooms, other_id, false, MISSED_NONE);
 }
 
 int
-member_accept_private(struct member *member, struct rooms *rooms, const char *other_id)
+member_accept_private(struct member *member, struct rooms *rooms, const char *other_id,
+                      uint64_t since)
 {
-    return join_pair(member, rooms, other_id, true);
+    return join_pair(member, rooms, other_id, true, since);
 }
 
 void

@@ -97,8 +97,12 @@ int member_join(struct member *member, struct rooms *rooms, const char *name, si
 /* Joins the private room with the user `other_id`, and invites that one. */
 int member_join_private(struct member *member, struct rooms *rooms, const char *other_id);
 
-/* The same, as `other_id` asked for it: nobody is invited, and nothing is said on failure. */
-int member_accept_private(struct member *member, struct rooms *rooms, const char *other_id);
+/*
+ * The same, as `other_id` asked for it: nobody is invited, and nothing is said on failure. The member
+ * gets what comes after the seq `since`.
+ */
+int member_accept_private(struct member *member, struct rooms *rooms, const char *other_id,
+                          uint64_t since);
 
 /* Leaves the room with that id; -ENOENT: the member is not in it. */
 int member_leave(struct member *member, const char *room_id);

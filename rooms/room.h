@@ -44,6 +44,7 @@ struct membership {
     bool linked;                 /* [member's lock] in the member's list */
     bool abandoned;              /* [member's lock] left when the mailbox was closed already */
     bool invited;                /* [I] the other user of a private room asked for it */
+    uint64_t since;              /* [T] of the room: of struct missed */
 };
 
 struct room_post {

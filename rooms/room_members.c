@@ -5,6 +5,7 @@
 #include "rooms/event.h"
 #include "rooms/lobby.h"
 #include "rooms/log.h"
+#include "rooms/missed.h"
 #include "rooms/rooms.h"
 
 #include <assert.h>
@@ -106,44 +107,73 @@ wait_delivered(struct room *room)
 }
 
 /*
- * From under the room's lock, so that what is handed out next is exactly what comes after the
- * `lastSeq` in the answer.
+ * Puts the member in and answers it: from under the room's lock, so that what is handed out next is
+ * exactly what comes after the `lastSeq` in the answer and after what was missed. False: something
+ * was handed out meanwhile that is still to be read.
  */
-static int
-add_member(struct room *room, struct membership *membership)
+static bool
+let_in(struct room *room, struct membership *membership, struct missed *missed, int *error)
 {
     char id[REPO_ID_SIZE];
     char name[REPO_USER_NAME_SIZE];
     struct member *member = membership->member;
     bool has_other = other_user(room, member, id, name);
 
+    lock_take(&room->lock);
+    if (!missed_is_complete(missed, room)) {
+        lock_drop(&room->lock);
+        return false;
+    }
+    uint64_t last = atomic_load(&room->delivered);
+    struct message *joined = event_room_joined(&room->stored, has_other ? id : NULL, name,
+                                               missed->since < last ? missed->since : last);
+    *error = joined != NULL ? 0 : -ENOMEM;
+    if (joined != NULL) {
+        if (membership->index == SIZE_MAX) {
+            membership->index = room->member_count;
+            room->members[room->member_count++] = membership;
+        }
+        member->operations->deliver(member, &joined, 1);
+        if (missed->count > 0)
+            member->operations->deliver(member, missed->messages, missed->count);
+    }
+    lock_drop(&room->lock);
+    if (joined != NULL)
+        message_rele(joined);
+    return true;
+}
+
+static int
+add_member(struct room *room, struct membership *membership)
+{
+    struct missed missed;
+    int error = 0;
+
     if (!has_room_for_one_more(room))
         return -ENOMEM;
     wait_delivered(room);
-    lock_take(&room->lock);
-    struct message *joined = event_room_joined(&room->stored, has_other ? id : NULL, name,
-                                               atomic_load(&room->delivered));
-    if (joined != NULL && membership->index == SIZE_MAX) {
-        membership->index = room->member_count;
-        room->members[room->member_count++] = membership;
-    }
-    if (joined != NULL)
-        member->operations->deliver(member, &joined, 1);
-    lock_drop(&room->lock);
-    if (joined == NULL)
-        return -ENOMEM;
-    message_rele(joined);
-    return 0;
+    missed_init(&missed, membership->since);
+    do {
+        missed_read(&missed, room);
+    } while (!let_in(room, membership, &missed, &error));
+    missed_clear(&missed);
+    /* It has everything from now on, and may ask again. */
+    membership->since = MISSED_NONE;
+    return error;
 }
 
-/* Brings the other user of a private room in; one who is in already does not notice. */
+/*
+ * Brings the other user of a private room in, who gets what is posted from now on; one who is in
+ * already does not notice.
+ */
 static void
 invite_other(struct room *room, const struct member *member)
 {
     if (!room->stored.is_private)
         return;
     bool is_first = strcmp(room->stored.users[0], member->id) == 0;
-    lobby_invite(room->rooms->lobby, member, room->stored.users[is_first ? 1 : 0]);
+    lobby_invite(room->rooms->lobby, member, room->stored.users[is_first ? 1 : 0],
+                 atomic_load(&room->delivered));
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,8 +117,7 @@ test_repeats(void)
     post(ann, id, "first", NULL);
     const char *first = fake_expect(ann, "\"first\"", NULL);
     snprintf(name, sizeof(name), "test:room:%s", id);
-    if (first == NULL ||
-        pubsub_channel_open(rooms.rooms.pubsub, name, "test", &channel) != 0)
+    if (first == NULL || pubsub_channel_open(rooms.rooms.pubsub, name, "test", &channel) != 0)
         abort();
     struct message *again = message_new(first, strlen(first), 1);
     channel_publish(channel, &again, 1);
@@ -210,6 +210,42 @@ same_room(const char *one, const char *other)
            strncmp(id + strlen(key), other_id + strlen(key), IDENTIFIER_SIZE - 1) == 0;
 }
 
+/* What is said at once, before the other one is in, reaches that one too. */
+static void
+test_first_words(void)
+{
+    char id[IDENTIFIER_SIZE];
+
+    for (int i = 0; i < 20; i++) {
+        struct fake_member *ann = fake_member_new("Ann");
+        struct fake_member *bob = fake_member_new("Bob");
+        lobby_arrive(rooms.rooms.lobby, &ann->member);
+        lobby_arrive(rooms.rooms.lobby, &bob->member);
+        (void)fake_expect(ann, "\"user-join\"", bob->member.id);
+        atomic_fetch_add(&ann->under_way, 1);
+        if (member_join_private(&ann->member, &rooms.rooms, bob->member.id) != 0)
+            abort();
+        const char *joined = fake_expect(ann, "\"room-joined\"", NULL);
+        if (joined == NULL)
+            abort();
+        snprintf(id, sizeof(id), "%s", strstr(joined, "\"id\":\"") + strlen("\"id\":\""));
+        post(ann, id, "first words", NULL);
+        post(ann, id, "second words", NULL);
+        const char *other = fake_expect(bob, "\"room-joined\"", NULL);
+        const char *first = fake_expect(bob, "\"seq\":", NULL);
+        const char *second = fake_expect(bob, "\"seq\":", NULL);
+        if (fake_number(other, "lastSeq") != 0 || fake_number(first, "seq") != 1 ||
+            fake_number(second, "seq") != 2)
+            ok(false, "what is said at once reaches who is brought in");
+        fake_wait_answered(ann);
+        lobby_depart(rooms.rooms.lobby, &ann->member);
+        lobby_depart(rooms.rooms.lobby, &bob->member);
+        fake_member_free(ann);
+        fake_member_free(bob);
+    }
+    ok(true, "what is said before the other one is in reaches that one too");
+}
+
 static void
 test_private(void)
 {
@@ -249,6 +285,7 @@ main(void)
     test_presence();
     test_lost_lease();
     test_private();
+    test_first_words();
     fake_rooms_close(&rooms);
     return done_testing();
 }
