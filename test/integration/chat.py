@@ -370,6 +370,20 @@ def message(room, text, id=None):
     return document
 
 
+def online(client):
+    """The client's list as it follows from what it was told; a wrong step fails."""
+    users = {}
+    for document in client.received:
+        if document["action"] == "user-join":
+            id = document["sender"]["id"]
+            assert id not in users, f"{client.name} was told of {document['sender']} twice"
+            users[id] = document["sender"]["name"]
+        elif document["action"] == "user-left":
+            assert document["sender"]["id"] in users, f"{document['sender']} left without a join"
+            del users[document["sender"]["id"]]
+    return users
+
+
 async def connect_all(server, *names):
     return await asyncio.gather(*(Client.connect(server, name) for name in names))
 

@@ -5,20 +5,6 @@ import random
 from chat import *
 
 
-def online(client):
-    """The client's list as it follows from what it was told; a wrong step fails."""
-    users = {}
-    for document in client.received:
-        if document["action"] == "user-join":
-            id = document["sender"]["id"]
-            assert id not in users, f"{client.name} was told of {document['sender']} twice"
-            users[id] = document["sender"]["name"]
-        elif document["action"] == "user-left":
-            assert document["sender"]["id"] in users, f"{document['sender']} left without a join"
-            del users[document["sender"]["id"]]
-    return users
-
-
 @test("one who goes, politely or not, is told as user-left once")
 async def _(server):
     ann = await Client.connect(server, "Ann")
