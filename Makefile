@@ -22,8 +22,8 @@ PUBSUB := inbox local message payload pubsub queue redis redis_address redis_cha
 REPO   := schema sqlite sqlite_append sqlite_lease sqlite_room sqlite_secret sqlite_user write_group
 ROOMS  := auditor event identifier lobby lobby_reconcile lobby_subscriber lock log mailbox member missed \
           registry room room_members room_posts rooms roster subscriber utf8
-SERVER := assets client client_input command counters handover http json_guard loop options \
-          options_table outbox server websocket websocket_header
+SERVER := assets bus client client_close client_input command counters handover http json_guard loop options \
+          options_table outbox server upgrade websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "pubsub/clock.h"
+#include "pubsub/descriptor.h"
 #include "pubsub/message.h"
 #include "pubsub/payload.h"
 
@@ -205,6 +206,7 @@ redis_channel_open(struct pubsub *base, const char *name, const char *label, str
         error = -errno;
         goto free_channel;
     }
+    channel->wake = descriptor_move_up(channel->wake);
     error = subscription_begin(&channel->subscription, &bus->topics, name, channel->wake);
     if (error != 0)
         goto close_wake;

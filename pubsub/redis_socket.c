@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "pubsub/descriptor.h"
 #include "pubsub/redis_address.h"
 
 #define IDLE_BUFFER 2048u /* bytes that an idle reader may keep */
@@ -21,6 +22,7 @@ open_socket(const struct redis_address *address, int *out)
 
     if (descriptor < 0)
         return -errno;
+    descriptor = descriptor_move_up(descriptor);
     if (family != AF_UNIX &&
         setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) < 0)
         goto fail;

@@ -134,7 +134,7 @@ open_room(struct room *room)
              stored->is_private ? stored->id : stored->name);
     error = pubsub_channel_open(rooms->pubsub, channel, label, &room->channel);
     if (error != 0)
-        return error;
+        return error == -EMFILE ? -ENFILE : error; /* the process's limit, not the member's */
     /* Read with the subscription standing: whatever is stored from here on is received. */
     error = repo_last_seqs(rooms->repo, &stored->number, &last, 1);
     if (error != 0)

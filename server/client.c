@@ -20,10 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OPCODE_PING     0x9
-#define RETRY_MIN_MS    250  /* earliest return after a restart */
-#define RETRY_SPREAD_MS 4000 /* over which the clients are spread */
-#define REASON_SIZE     64
+#define OPCODE_PING 0x9
 
 static struct client *
 client_of(struct member *member)
@@ -201,90 +198,6 @@ client_abort(struct client *client, uint16_t code)
     loop_ask(client->loop, client, LOOP_CLOSE);
 }
 
-/* It is in no room and not online any more. */
-static void
-leave(struct client *client)
-{
-    member_leave_all(&client->member);
-    lobby_depart(client->server->rooms.lobby, &client->member);
-}
-
-/* After the last byte: the client sees the end, and what it sends until then is still read. */
-static void
-end_writing(struct client *client)
-{
-    lock_assert_held(&client->lock);
-    if (client->write_ended)
-        return;
-    client->write_ended = true;
-    /* A connection that is broken already needs no end. */
-    if (shutdown(client->socket, SHUT_WR) < 0 && errno != ENOTCONN)
-        log_warn(errno, "shutdown-failed user=%s", client->member.id);
-}
-
-/* Puts a Close behind what waits, as the last thing that is sent. */
-static void
-send_close(struct client *client, uint16_t code, const char *reason)
-{
-    char frame[WEBSOCKET_CONTROL_FRAME_MAX];
-    size_t length = websocket_close_frame(frame, code, reason);
-    struct message *message = message_new_frame(frame, length);
-    int error = -ENOMEM;
-
-    lock_take(&client->lock);
-    size_t before = outbox_bytes(&client->outbox);
-    client->deaf = true;
-    if (message != NULL)
-        error = outbox_send(&client->outbox, client->socket, &message, 1, SIZE_MAX / 2);
-    if (error != 0)
-        outbox_clear(&client->outbox);
-    client->wants_output = !outbox_is_empty(&client->outbox);
-    if (!client->wants_output)
-        end_writing(client);
-    loop_rewatch(client->loop, client, client->socket, true, client->wants_output);
-    atomic_fetch_add(&client->server->counters.outbox_bytes,
-                     (int64_t)outbox_bytes(&client->outbox) - (int64_t)before);
-    lock_drop(&client->lock);
-    if (message != NULL)
-        message_rele(message);
-}
-
-void
-client_close(struct client *client, uint16_t code, const char *reason)
-{
-    if (client->closing)
-        return;
-    leave(client);
-    loop_closing(client->loop, client);
-    client->closing = true;
-    /* From now on only the answer to the Close is waited for. */
-    client_input_forget(client);
-    atomic_store(&client->paused, false);
-    send_close(client, code, reason);
-}
-
-void
-client_drain(struct client *client)
-{
-    char reason[REASON_SIZE];
-    uint32_t random = 0;
-
-    if (client->closing)
-        return;
-    if (!atomic_exchange(&client->paused, true)) {
-        lock_take(&client->lock);
-        loop_rewatch(client->loop, client, client->socket, false, client->wants_output);
-        lock_drop(&client->lock);
-    }
-    if (atomic_load(&client->under_way) > 0)
-        return; /* the last answer has the loop call again */
-    ssize_t got = getrandom(&random, sizeof(random), 0);
-    assert(got == sizeof(random));
-    snprintf(reason, sizeof(reason), "restart; retry-ms=%u",
-             RETRY_MIN_MS + random % RETRY_SPREAD_MS);
-    client_close(client, WEBSOCKET_CLOSE_RESTART, reason);
-}
-
 bool
 client_is_paused(const struct client *client)
 {
@@ -317,7 +230,7 @@ client_handle_output(struct client *client)
             loop_rewatch(client->loop, client, client->socket, !atomic_load(&client->paused),
                          false);
             if (client->closing)
-                end_writing(client);
+                client_end_writing(client);
         }
         atomic_fetch_add(&client->server->counters.outbox_bytes,
                          (int64_t)outbox_bytes(&client->outbox) - (int64_t)before);
@@ -333,8 +246,9 @@ begin(struct client *client)
                                              : loop_watch(client->loop, client, client->socket);
     if (error != 0) {
         bool is_late = error == -ESHUTDOWN;
-        send_close(client, is_late ? WEBSOCKET_CLOSE_RESTART : WEBSOCKET_CLOSE_INTERNAL_ERROR,
-                   is_late ? "restart; retry-ms=1000" : "");
+        client_send_close(client,
+                          is_late ? WEBSOCKET_CLOSE_RESTART : WEBSOCKET_CLOSE_INTERNAL_ERROR,
+                          is_late ? "restart; retry-ms=1000" : "");
         client_end(client);
         return false;
     }
@@ -384,29 +298,4 @@ client_handle_request(struct client *client, unsigned request)
         client_drain(client);
     else if ((request & LOOP_RESUME) != 0)
         client_input_resume(client);
-}
-
-void
-client_end(struct client *client)
-{
-    if (client->socket < 0)
-        return;
-    if (!client->closing)
-        leave(client);
-    if (client->watched)
-        loop_forget(client->loop, client);
-    client_input_forget(client);
-    websocket_decoder_release(&client->decoder);
-    lock_take(&client->lock);
-    atomic_fetch_sub(&client->server->counters.outbox_bytes,
-                     (int64_t)outbox_bytes(&client->outbox));
-    outbox_clear(&client->outbox);
-    client->deaf = true;
-    /* This takes the socket out of the epoll as well: nobody else has a descriptor of it. */
-    if (close(client->socket) < 0)
-        log_warn(errno, "close-failed user=%s", client->member.id);
-    client->socket = -1;
-    lock_drop(&client->lock);
-    atomic_fetch_sub(&client->server->clients, 1);
-    client_rele(client);
 }

@@ -85,6 +85,15 @@ bool client_is_paused(const struct client *client);
 /* Begins to close, with a code and a reason for a person; once it has begun, does nothing. */
 void client_close(struct client *client, uint16_t code, const char *reason);
 
+/* Puts a Close behind what waits, as the last thing that is sent. */
+void client_send_close(struct client *client, uint16_t code, const char *reason);
+
+/*
+ * After the last byte: the client sees the end, and what it sends until then is still read. With the
+ * client's lock.
+ */
+void client_end_writing(struct client *client);
+
 /* Closes with 1012 as soon as every post is answered. */
 void client_drain(struct client *client);
 

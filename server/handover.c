@@ -23,7 +23,6 @@ handover_open(struct handover *handover)
         return -error;
     }
     handover->dummy = pair[0];
-    handover->first = pair[1];
     handover->base = pair[1] + HANDOVER_DESCRIPTORS;
     return 0;
 }
@@ -59,7 +58,7 @@ find(const struct handover *handover, const struct mg_request_info *request)
     if (inet_pton(AF_INET, request->remote_addr, &peer.sin_addr) != 1)
         return -EAFNOSUPPORT;
     peer.sin_port = htons((in_port_t)request->remote_port);
-    for (int descriptor = handover->first; descriptor < handover->base; descriptor++) {
+    for (int descriptor = 0; descriptor < handover->base; descriptor++) {
         if (!fits(descriptor, &peer, htons((in_port_t)request->server_port)))
             continue;
         if (found >= 0)

@@ -7,7 +7,7 @@
  * cleans up, and its worker is free, while the TCP connection lives on.
  *
  * civetweb does not tell the descriptor. It is found among the low ones, where civetweb's are since
- * ours are moved up: the one socket whose peer is the request's, and whose own port is the server's.
+ * ours, of clients and of the bus, are moved up: the one socket whose peer is the request's, and whose own port is the server's.
  */
 #ifndef SERVER_HANDOVER_H
 #define SERVER_HANDOVER_H
@@ -15,10 +15,9 @@
 struct mg_request_info;
 
 /* How many descriptors civetweb may have at a time: listening, queued and served connections. */
-#define HANDOVER_DESCRIPTORS 64
+#define HANDOVER_DESCRIPTORS 80
 
 struct handover {
-    int first; /* [I] the lowest descriptor that civetweb can have */
     int base;  /* [I] above everything that civetweb opens: where ours begin */
     int dummy; /* [I] a socket at whose other end nobody is */
 };

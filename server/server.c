@@ -4,6 +4,7 @@
 #include "repo/repo.h"
 #include "rooms/lock.h"
 #include "rooms/log.h"
+#include "server/bus.h"
 #include "server/handover.h"
 #include "server/http.h"
 #include "server/loop.h"
@@ -28,7 +29,6 @@
 #else
 #define THREAD_STACK_BYTES ((size_t)512 * 1024)
 #endif
-#define PASSWORD_SIZE   512
 #define BUSY_TIMEOUT_MS 2000 /* for another process's write lock */
 #define DRAIN_MS        2500 /* for clients to be answered and to go */
 #define CLIENTS_MIN     16
@@ -55,7 +55,9 @@ limit_clients(struct server *server, char *why, size_t why_size)
             return -errno;
     }
     unsigned highest = limit.rlim_cur > 1u << 30 ? 1u << 30 : (unsigned)limit.rlim_cur;
-    unsigned reserve = 2 * HANDOVER_DESCRIPTORS;
+    /* For what is open already, for civetweb, and for the bus's connections: two a room. */
+    unsigned reserve =
+        HANDOVER_DESCRIPTORS + 64 + (server->options->redis != NULL ? highest / 4 : 0);
     unsigned possible = highest > reserve ? highest - reserve : 0;
     if (possible < CLIENTS_MIN || wanted > possible) {
         snprintf(why, why_size,
@@ -123,60 +125,6 @@ start_loops(struct server *server)
     return 0;
 }
 
-/* The first line of the file, without its end. */
-static int
-read_password(const char *path, char *password, size_t size, char *why, size_t why_size)
-{
-    FILE *file = fopen(path, "re");
-    bool is_read = file != NULL && fgets(password, (int)size, file) != NULL;
-    int error = is_read ? 0 : errno != 0 ? -errno : -ENODATA;
-
-    if (file != NULL)
-        fclose(file);
-    if (error != 0)
-        snprintf(why, why_size, "--redis-password-file: %s: %s", path, strerror(-error));
-    else
-        password[strcspn(password, "\r\n")] = '\0';
-    return error;
-}
-
-static void
-log_bus(enum pubsub_level level, const char *line)
-{
-    if (level == PUBSUB_WARNING)
-        log_warnx("%s", line);
-    else
-        log_info("%s", line);
-}
-
-/* The bus that the options ask for; `secret` is what this chat's instances share. */
-static int
-open_bus(const struct options *options, const char *instance, const unsigned char *secret,
-         struct pubsub **out, char *why, size_t why_size)
-{
-    char password[PASSWORD_SIZE];
-    const char *password_file = options->redis_password_file;
-
-    if (options->redis == NULL)
-        return pubsub_open_local(out);
-    errno = 0;
-    if (password_file != NULL) {
-        int error = read_password(password_file, password, sizeof(password), why, why_size);
-        if (error != 0)
-            return error;
-    }
-    struct pubsub_redis_options redis = {
-        .url = options->redis,
-        .password = password_file != NULL ? password : NULL,
-        .instance = instance,
-        .key = secret,
-        .log = log_bus,
-    };
-    int error = pubsub_open_redis(&redis, out, why, why_size);
-    explicit_bzero(password, sizeof(password));
-    return error;
-}
-
 static int
 open_rooms(struct server *server)
 {
@@ -241,7 +189,7 @@ server_check(const struct options *options, char *why, size_t why_size)
     if (error == 0)
         error = check_static_directory(options, why, why_size);
     if (error == 0)
-        error = open_bus(options, "check", (const unsigned char[REPO_SECRET_BYTES]){0},
+        error = bus_open(options, "check", (const unsigned char[REPO_SECRET_BYTES]){0},
                          &server.pubsub, why, why_size);
     if (error != 0)
         return error;
@@ -278,7 +226,7 @@ server_start(struct server *server, const struct options *options, char *why, si
     identifier_make(server->rooms.instance);
     error = repo_secret(server->repo, secret);
     if (error == 0)
-        error = open_bus(options, server->rooms.instance, secret, &server->pubsub, why, why_size);
+        error = bus_open(options, server->rooms.instance, secret, &server->pubsub, why, why_size);
     explicit_bzero(secret, sizeof(secret));
     if (error != 0)
         goto close_repo;
