@@ -258,6 +258,26 @@ registry_count(struct registry *registry)
     return count;
 }
 
+static void
+add_backlog(const void *node, VISIT visit, void *argument)
+{
+    size_t *total = argument;
+
+    if (visit == postorder || visit == leaf)
+        *total += mailbox_count(&(*(struct room *const *)node)->mailbox);
+}
+
+size_t
+registry_backlog(struct registry *registry)
+{
+    size_t total = 0;
+
+    lock_take(&registry->lock);
+    twalk_r(registry->tree, add_backlog, &total);
+    lock_drop(&registry->lock);
+    return total;
+}
+
 struct stopping {
     struct room_mail *stops;
     size_t count;

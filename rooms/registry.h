@@ -58,6 +58,9 @@ struct room **registry_rooms(struct registry *registry, size_t *count);
 /* How many rooms run. Any thread. */
 size_t registry_count(struct registry *registry);
 
+/* How many requests wait in the mailboxes of all rooms. Any thread. */
+size_t registry_backlog(struct registry *registry);
+
 /* Starts no room any more and tells each to stop once nobody is in it. Any thread. */
 void registry_drain(struct registry *registry);
 

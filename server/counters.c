@@ -143,6 +143,8 @@ write_metrics(FILE *stream, struct server *server)
         {"chatd_resident_bytes", "gauge", "Resident memory.", resident_bytes()},
         {"chatd_outbox_bytes", "gauge", "Bytes that wait for clients that read slowly.",
          (uint64_t)atomic_load(&counters->outbox_bytes)},
+        {"chatd_rooms_backlog", "gauge", "Requests that wait in the rooms' mailboxes.",
+         registry_backlog(server->rooms.registry)},
         {"chatd_lobby_backlog", "gauge", "Arrivals and departures that wait to be stored.",
          lobby_backlog(server->rooms.lobby)},
         {"chatd_clients_accepted_total", "counter", "Connections that became clients.",
