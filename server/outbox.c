@@ -156,10 +156,12 @@ gather(const struct outbox *outbox, struct iovec parts[VECTOR_MAX])
 {
     size_t count = outbox->count < VECTOR_MAX ? outbox->count : VECTOR_MAX;
 
-    for (size_t i = 0; i < count; i++)
+    size_t length;
+    const char *first = message_frame(at(outbox, 0), &length);
+    parts[0].iov_base = (void *)(first + outbox->sent);
+    parts[0].iov_len = length - outbox->sent;
+    for (size_t i = 1; i < count; i++)
         parts[i].iov_base = (void *)message_frame(at(outbox, (uint32_t)i), &parts[i].iov_len);
-    parts[0].iov_base = (char *)parts[0].iov_base + outbox->sent;
-    parts[0].iov_len -= outbox->sent;
     return count;
 }
 
