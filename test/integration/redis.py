@@ -2,6 +2,9 @@
 from chat import *
 
 
+LATE = 1.5 * PATIENCE  # seconds that a message may take to the other instance without Redis
+
+
 class RedisError(Exception):
     """What Redis answered with an error."""
 
@@ -128,15 +131,16 @@ def health(server):
 
 
 class Cluster:
-    """Instances on one database and, unless told otherwise, one Redis of their own.
+    """Instances on one database and, unless `redis` is given, one Redis of their own.
 
-    With `ready` they are there once each of them hears the others through Redis.
+    `url` replaces that of the Redis; with False there is no such option. With `ready` they are
+    there once each of them hears the others through Redis.
     """
 
     def __init__(self, count, *options, redis=None, url=None, ready=True, **settings):
         self.redis = redis or Redis()
         self.folder = temporary_folder()
-        self.options = (f"--redis={url or self.redis.url()}", *options)
+        self.options = (*options, *([f"--redis={url or self.redis.url()}"] if url is not False else []))
         self.settings = settings
         self.servers = []
         for _ in range(count):
@@ -203,3 +207,41 @@ async def all_hear(clients, room, count):
         await each.round_trip()
         equal([seq for seq, _ in chats(each, room)], list(range(1, count + 1)), each.name)
         equal(chats(each, room), chats(clients[0], room), f"what {each.name} heard")
+
+
+async def pair(cluster, name):
+    """Two users on two instances who are in one room: (ann, bob, room)."""
+    ann = await Client.connect(cluster.servers[0], "Ann")
+    bob = await Client.connect(cluster.servers[1], "Bob")
+    return ann, bob, await join_all((ann, bob), name)
+
+
+async def is_late_at_most(ann, bob, room, first, count):
+    """Ann posts the messages `first` and so on at odd times: she has them at once, Bob in time."""
+    for seq in range(first, first + count):
+        said = time.monotonic()
+        equal((await ann.post(room, f"text {seq}"))["seq"], seq)
+        await ann.expect("send-message", seq=seq)
+        local = time.monotonic() - said
+        assert local < 0.5 * PATIENCE, f"{local:.2f} s on the same instance"
+        await bob.expect("send-message", seq=seq, limit=said + LATE - time.monotonic())
+        await asyncio.sleep(0.13)
+
+
+async def is_degraded(cluster):
+    """All instances notice it; they keep serving, as health() checks."""
+    await until_async(lambda: all(health(each)["status"] == "degraded" for each in cluster.servers),
+                      "all are degraded")
+
+
+async def is_mended(cluster, ann, bob, room):
+    """Redis is there again: all is well by itself, and it is Redis that brings the messages."""
+    await cluster.until_ok()
+    last = chats(ann, room)[-1][0] if chats(ann, room) else 0
+    # What is read once the subscription stands is counted as repaired, too.
+    await until_async(lambda: len(chats(bob, room)) == last, "Bob has all there is")
+    received = cluster.servers[1].metric("chatd_bus_received_total")
+    await ann.post(room, "through Redis again")
+    await all_hear((ann, bob), room, last + 1)
+    await until_async(lambda: cluster.servers[1].metric("chatd_bus_received_total") > received,
+                      "Redis brings it")
