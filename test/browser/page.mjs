@@ -188,4 +188,5 @@ test('errors stand where they belong', async () => {
 })
 
 await import('./page_more.mjs')
+await import('./page_cluster.mjs')
 await run()
