@@ -102,7 +102,9 @@ test_killed(void)
     fixture_signal(SIGKILL);
     ok(fixture_await_up(one, false) && fixture_await_up(two, false), "a killed Redis is noticed");
     ok(is_local_at_once(1), "what is local comes at once");
-    ok(fixture_await_subscribed(one, here, 0), "nobody is subscribed");
+    /* Both, before it is back: who notices later tells it again. */
+    ok(fixture_await_subscribed(one, here, 0) && fixture_await_subscribed(two, there, 0),
+       "nobody is subscribed");
     fixture_start(NULL);
     ok(recover(), "when it is back, all stands by itself");
     ok(exchange(11), "and works");
