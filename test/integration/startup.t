@@ -4,9 +4,9 @@ import sqlite3
 
 from chat import *
 
-OPTIONS = ("addr", "db", "static", "durability", "max-clients", "max-rooms", "max-rooms-per-client",
-           "limit-messages", "room-grace", "outbox", "ping-after", "idle-timeout", "check",
-           "help", "version")
+OPTIONS = ("addr", "db", "static", "redis", "redis-prefix", "redis-password-file", "durability",
+           "max-clients", "max-rooms", "max-rooms-per-client", "limit-messages", "room-grace", "outbox",
+           "ping-after", "idle-timeout", "check", "help", "version")
 
 
 def chatd(*arguments, environment=None, limits=None):
@@ -43,6 +43,12 @@ def _():
     result = chatd("--version")
     equal((result.returncode, result.stderr), (0, ""))
     assert re.search(r"\b\d+\.\d+\.\d+\b", result.stdout), result.stdout
+
+
+@test("the README has the options as --help prints them")
+def _():
+    with open(os.path.join(TOP, "README.md")) as file:
+        assert f"```\n{chatd('--help').stdout}```" in file.read(), "they differ"
 
 
 @test("an unknown or malformed option is an error that names it, with status 2")
