@@ -30,7 +30,7 @@ def seal(payload, instance=b"forger", proof=b"0" * 32):
 
 
 def inside(*texts, seq=0):
-    return b"".join(b"%d %d\n%s" % (seq, len(each), each) for each in texts)
+    return b"".join(b"%d %d\n%s\n" % (seq, len(each), each) for each in texts)
 
 
 def document(**fields):
@@ -112,8 +112,6 @@ async def _():
 async def _():
     with Cluster(2) as cluster:
         ann, bob, _ = await pair(cluster, "list")
-        for each in ann, bob:
-            await until_async(lambda: len(online(each)) == 2, "both are online")
         ghost = {"id": "A" * 22, "name": "Ghost"}
         events = [document(action="user-join", sender=ghost),
                   document(action="user-left", sender={"id": ann.id, "name": "Ann"}),
