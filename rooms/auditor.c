@@ -13,17 +13,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define AUDIT_MS     1000 /* from one audit to the next */
-#define LEASE_AUDITS 2    /* audits from one renewal of the lease to the next */
-#define LEASE_MS     6000 /* how long a lease that is not renewed lasts */
-#define EXPIRED_MAX  128  /* users that are told of in one go */
+#define AUDIT_MS    1000 /* from one audit to the next */
+#define RENEW_MS    1500 /* after this long the next audit renews the lease */
+#define LEASE_MS    6000 /* how long a lease that is not renewed lasts */
+#define EXPIRED_MAX 128  /* users that are told of in one go */
 
 struct auditor {
     struct rooms *rooms;  /* [I] */
     pthread_t thread;     /* [I] */
     bool started;         /* [T] of the main thread */
     atomic_bool stopping; /* [a] */
-    unsigned audits;      /* [T] of the auditor */
+    int64_t renewed;      /* [T] of the auditor; clock_monotonic_ms, when it was renewed last */
 };
 
 /* Has every room read what is stored and was not delivered. */
@@ -110,7 +110,10 @@ renew_lease(struct auditor *auditor, int64_t now)
     struct rooms *rooms = auditor->rooms;
     bool was_held;
 
+    int64_t begun = clock_monotonic_ms();
     int error = repo_lease_renew(rooms->repo, rooms->instance, now + LEASE_MS, &was_held);
+    if (error == 0)
+        auditor->renewed = begun;
     if (error == 0 && !was_held && auditor->started) {
         log_warnx("lease-lost instance=%s", rooms->instance);
         lobby_restore(rooms->lobby);
@@ -131,7 +134,8 @@ audit(struct auditor *auditor)
     lock_assert_none();
     report(audit_rooms(auditor), "rooms");
     int64_t now = clock_realtime_ms();
-    if (auditor->audits++ % LEASE_AUDITS == 0)
+    /* By the clock: after a pause of the whole process nothing may be stored without a lease. */
+    if (clock_monotonic_ms() - auditor->renewed >= RENEW_MS)
         report(renew_lease(auditor, now), "lease");
     report(expire_leases(auditor, now), "leases");
     report(lobby_reconcile(auditor->rooms->lobby), "presence");
