@@ -213,8 +213,7 @@ async def pair(cluster, name):
     """Two users on two instances, who know of each other and are in one room: (ann, bob, room)."""
     ann = await Client.connect(cluster.servers[0], "Ann")
     bob = await Client.connect(cluster.servers[1], "Bob")
-    for each in ann, bob:
-        await until_async(lambda: len(online(each)) == 2, "both are online")
+    await until_async(lambda: bob.id in online(ann) and ann.id in online(bob), "both are online")
     return ann, bob, await join_all((ann, bob), name)
 
 
