@@ -340,6 +340,8 @@ loop_join(struct loop *loop)
 {
     int error = pthread_join(loop->thread, NULL);
     assert(error == 0);
+    /* Clients that came too late for it have to leave before the lobby closes. */
+    handle_requests(loop);
 }
 
 void

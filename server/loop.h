@@ -29,7 +29,7 @@ int loop_start(struct server *server, struct loop **out);
  */
 void loop_stop(struct loop *loop, int64_t deadline);
 
-/* Waits until the thread has ended. Blocks. */
+/* Waits until the thread has ended, and ends the clients that came too late for it. Blocks. */
 void loop_join(struct loop *loop);
 
 /*
