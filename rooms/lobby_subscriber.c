@@ -42,6 +42,8 @@ announce(struct lobby *lobby, bool online, struct roster_user *user)
     snprintf(announcement->id, sizeof(announcement->id), "%s", user->id);
     snprintf(announcement->name, sizeof(announcement->name), "%s", user->name);
     user->announcement = online ? (unsigned)lobby->announcement_count : 0;
+    /* What the bus brought may be old, or sent again by somebody: the repository has the last word. */
+    atomic_store(&lobby->unstored, true);
 }
 
 void
@@ -63,6 +65,7 @@ lobby_apply_left(struct lobby *lobby, const char *id)
     /* Whether somebody who is here has left is for this instance alone to say. */
     if (user == NULL || user->segment == NULL || user->local != NULL)
         return;
+    atomic_store(&lobby->unstored, true);
     if (user->announcement != 0)
         lobby->announcements[user->announcement - 1].cancelled = true;
     else
