@@ -19,7 +19,8 @@ LDFLAGS  += -pthread -Wl,-z,relro,-z,now $(SANITIZE)
 PUBSUB := inbox local message payload pubsub queue redis redis_address redis_channel \
           redis_connection redis_greeting redis_log redis_publisher redis_queue redis_socket redis_url \
           topic
-REPO   := schema sqlite sqlite_append sqlite_lease sqlite_room sqlite_secret sqlite_user write_group
+REPO   := schema sqlite sqlite_append sqlite_arrival sqlite_identity sqlite_lease sqlite_missed sqlite_roll \
+          sqlite_room sqlite_secret sqlite_user write_group
 ROOMS  := auditor event identifier lobby lobby_reconcile lobby_subscriber lock log mailbox member missed \
           registry room room_members room_posts rooms roster subscriber utf8
 SERVER := assets bus client client_close client_input command counters handover http json_guard loop options \

@@ -1,5 +1,6 @@
 /*
- * The repository: rooms, users online, messages and leases. It is the truth; pub/sub is a hint.
+ * The repository: rooms and who is on their roll, users and which of them are online, messages and
+ * leases. It is the truth; pub/sub is a hint.
  *
  * Every function may be called from any thread, blocks on storage, and must not be called with a
  * lock held. Each returns 0 or a negative errno:
@@ -111,9 +112,69 @@ int repo_room_find_by_users(struct repo *repo, const char *one, const char *othe
 /* Finds a room, public or private, by its id, or returns -ENOENT. */
 int repo_room_find_by_id(struct repo *repo, const char *id, struct repo_room *out);
 
+/* ---- the roll of a room ------------------------------------------------------------------- */
+
+/* One user who joins the room for good, or leaves it. The pointer must live through the call. */
+struct repo_roll_change {
+    const char *user_id;
+    bool joins;
+};
+
+/*
+ * Puts the changes on the roll of the room with the given number, in their order and in one
+ * transaction. Writes nothing when the roll is like that already.
+ */
+int repo_roll_change(struct repo *repo, int64_t room, const struct repo_roll_change *changes,
+                     size_t count);
+
+/* Returns 0 when the user is on the room's roll: joined it and did not leave it; else -ENOENT. */
+int repo_roll_find(struct repo *repo, int64_t room, const char *user_id);
+
+/*
+ * Called for each room that is read, which is valid during the call only; `since` is the seq of its
+ * last message that was stored by then, 0 for none. Not 0 ends the read.
+ */
+typedef int (*repo_missed_function)(void *argument, const struct repo_room *room, uint64_t since);
+
+/*
+ * Reads those of the user's private rooms whose last message is newer than `seen` (milliseconds
+ * since 1970), the ones with the newest first, at most `limit`. Reads no more of a room than what
+ * is newer. Returns what `each` returned when that was not 0.
+ */
+int repo_private_missed(struct repo *repo, const char *user_id, int64_t seen, size_t limit,
+                        repo_missed_function each, void *argument);
+
+/* ---- users who may come back -------------------------------------------------------------- */
+
+#define REPO_TOKEN_HASH_BYTES 32
+
+/* A user whom a token stands for. */
+struct repo_identity {
+    char id[REPO_ID_SIZE];
+    char name[REPO_USER_NAME_SIZE];
+    int64_t expires; /* milliseconds since 1970: until when the token is good */
+    int64_t seen;    /* milliseconds since 1970: when it was online last, as far as is known */
+};
+
+/*
+ * Finds the identity by its token's hash, or returns -ENOENT, also when it expired before `now`
+ * (milliseconds since 1970).
+ */
+int repo_identity_find(struct repo *repo, const unsigned char hash[REPO_TOKEN_HASH_BYTES],
+                       int64_t now, struct repo_identity *out);
+
+/* Finds the identity, expired or not, by the user's id, or returns -ENOENT. */
+int repo_identity_find_by_id(struct repo *repo, const char *id, struct repo_identity *out);
+
+/*
+ * Removes identities that expired before `now` and whose users are not online, at most `limit`, and
+ * takes them off every roll; *removed says how many they were. Writes nothing when there are none.
+ */
+int repo_identities_expire(struct repo *repo, int64_t now, size_t limit, size_t *removed);
+
 /* ---- users online ------------------------------------------------------------------------- */
 
-/* A user who is online, and the instance that holds the connection. */
+/* A user who is online, and an instance that holds a connection. There may be several of these. */
 struct repo_user {
     char id[REPO_ID_SIZE];
     char name[REPO_USER_NAME_SIZE];
@@ -121,25 +182,53 @@ struct repo_user {
 };
 
 /*
- * Adds the users in one transaction; one that is there already gets the given name and instance.
+ * Adds the users in one transaction; one that the instance holds already gets the given name.
  */
 int repo_users_add(struct repo *repo, const struct repo_user *users, size_t count);
 
 /*
  * Removes, in one transaction, those of the users that the named instance holds; one that is gone
- * already, or that another instance holds by now, is left alone.
+ * already is left alone, and so is what other instances hold.
  */
 int repo_users_remove(struct repo *repo, const struct repo_user *users, size_t count);
 
-/* Finds a user by id, or returns -ENOENT. */
+/* A user who begins to be online on an instance. */
+struct repo_arrival {
+    struct repo_user user;
+    unsigned char token_hash[REPO_TOKEN_HASH_BYTES]; /* of a new identity */
+    int64_t expires;                                 /* the identity's new end */
+    int64_t seen;                                    /* now */
+};
+
+/*
+ * Adds the users and, where there is none of the id, their identities, all in one transaction. Of an
+ * identity that is there, `seen` moves on, and so does `expires` when that is by an hour or more;
+ * its name and its token stay. Returns -EEXIST when a new one's token is another's already.
+ */
+int repo_users_arrive(struct repo *repo, const struct repo_arrival *arrivals, size_t count);
+
+/* A user whose last connection to an instance ended. */
+struct repo_departure {
+    struct repo_user user;
+    int64_t seen; /* when that was, in milliseconds since 1970 */
+    bool is_last; /* out: it was online until now, and no instance holds it any more */
+};
+
+/*
+ * Removes the users as repo_users_remove does, and moves `seen` of their identities on, which never
+ * goes back, in one transaction. Of several processes at once, one is told that it was the last.
+ */
+int repo_users_depart(struct repo *repo, struct repo_departure *departures, size_t count);
+
+/* Finds a user by id, as any of the instances holds it, or returns -ENOENT. */
 int repo_user_find_by_id(struct repo *repo, const char *id, struct repo_user *out);
 
 /* Called for each user that is read; `user` is valid during the call only. Not 0 ends the read. */
 typedef int (*repo_user_function)(void *argument, const struct repo_user *user);
 
 /*
- * Reads all users as of one moment, ordered by id, and calls `each` for them. Returns what `each`
- * returned when that was not 0.
+ * Reads all users as of one moment, ordered by id and instance, and calls `each` for them: several
+ * times for one whom several instances hold. Returns what `each` returned when that was not 0.
  */
 int repo_users_all(struct repo *repo, repo_user_function each, void *argument);
 
@@ -213,14 +302,18 @@ int repo_last_seqs(struct repo *repo, const int64_t *rooms, uint64_t *seqs, size
  */
 int repo_lease_renew(struct repo *repo, const char *instance, int64_t expires, bool *was_held);
 
-/* Gives the instance's lease back and removes its users, in one transaction. */
-int repo_lease_release(struct repo *repo, const char *instance);
+/*
+ * Gives the instance's lease back and removes its users, in one transaction. If `until`
+ * (milliseconds since 1970) is not 0 and the instance has users, they stay, and its lease runs out
+ * then: who has come back to another instance by that time was online all along.
+ */
+int repo_lease_release(struct repo *repo, const char *instance, int64_t until);
 
 /*
- * Ends every lease that ran out before `now` (milliseconds since 1970), removes its users and
- * calls `each` for them, once this is committed: of several processes that try, each user is given
- * to exactly one. Users of an instance that has no lease at all are removed likewise. Writes nothing
- * when there is nothing to end.
+ * Ends every lease that ran out before `now` (milliseconds since 1970), removes its users and, once
+ * this is committed, calls `each` for those whom no instance holds any more, once a user: of several
+ * processes that try, each user is given to exactly one. Users of an instance that has no lease at
+ * all are removed likewise. Writes nothing when there is nothing to end.
  */
 int repo_leases_expire(struct repo *repo, int64_t now, repo_user_function each, void *argument);
 

@@ -54,6 +54,33 @@ static const char *const migrations[] = {
     "CREATE TABLE IF NOT EXISTS secret ("
     "  one INTEGER PRIMARY KEY CHECK (one = 1),"
     "  key BLOB NOT NULL CHECK (length(key) = 32));",
+
+    /* Who was online is not worth keeping: each instance stores its users again. */
+    "DROP TABLE user;"
+    "CREATE TABLE user ("
+    "  id TEXT NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  instance TEXT NOT NULL,"
+    "  PRIMARY KEY (id, instance)) WITHOUT ROWID;"
+    "CREATE INDEX user_instance ON user (instance);"
+    "UPDATE users_version SET version = version + 1;"
+
+    "CREATE TABLE identity ("
+    "  id TEXT NOT NULL PRIMARY KEY,"
+    "  name TEXT NOT NULL,"
+    "  token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),"
+    "  expires INTEGER NOT NULL,"
+    "  seen INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX identity_expires ON identity (expires);"
+
+    "CREATE TABLE roll ("
+    "  room INTEGER NOT NULL,"
+    "  user_id TEXT NOT NULL,"
+    "  PRIMARY KEY (room, user_id)) WITHOUT ROWID;"
+    "CREATE INDEX roll_user ON roll (user_id);"
+
+    /* The pair's own index finds a user only where it is the first of the two. */
+    "CREATE INDEX room_user_b ON room (user_b) WHERE private = 1;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

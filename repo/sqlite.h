@@ -35,6 +35,19 @@ enum statement {
     STATEMENT_USERS_ALL,
     STATEMENT_USERS_VERSION,
     STATEMENT_USERS_CHANGED,
+    STATEMENT_USER_IS_ONLINE,
+    STATEMENT_IDENTITY_BY_TOKEN,
+    STATEMENT_IDENTITY_BY_ID,
+    STATEMENT_IDENTITY_ADD,
+    STATEMENT_IDENTITY_EXTEND,
+    STATEMENT_IDENTITY_SEEN,
+    STATEMENT_IDENTITIES_EXPIRED,
+    STATEMENT_IDENTITIES_ROLL_EXPIRE,
+    STATEMENT_IDENTITIES_EXPIRE,
+    STATEMENT_ROLL_ADD,
+    STATEMENT_ROLL_REMOVE,
+    STATEMENT_ROLL_FIND,
+    STATEMENT_PRIVATE_MISSED,
     STATEMENT_MESSAGE_ADD,
     STATEMENT_MESSAGE_BY_CLIENT_ID,
     STATEMENT_MESSAGES_FIRST,
@@ -43,6 +56,7 @@ enum statement {
     STATEMENT_LAST_SEQS,
     STATEMENT_LEASE_RENEW,
     STATEMENT_LEASE_TAKE,
+    STATEMENT_LEASE_LEAVE,
     STATEMENT_LEASE_RELEASE,
     STATEMENT_LEASE_USERS_RELEASE,
     STATEMENT_LEASES_EXPIRED,
@@ -107,6 +121,13 @@ int statement_end(struct connection *connection, sqlite3_stmt *statement, int re
 /* Runs a statement that gives no rows, and ends it. */
 int statement_run(struct connection *connection, sqlite3_stmt *statement);
 
+/* A number as a column can hold it. */
+static inline int64_t
+clamp(uint64_t number)
+{
+    return number < INT64_MAX ? (int64_t)number : INT64_MAX;
+}
+
 /* Copies a text column, "" for NULL; -EIO when it is longer than any that we store. */
 int statement_text(sqlite3_stmt *statement, int column, char *out, size_t size);
 
@@ -118,10 +139,24 @@ struct connection *reader_take(struct repo *repo);
 /* Gives a reader back. */
 void reader_give(struct repo *repo, struct connection *reader);
 
-/* ---- users, for the leases that end them -------------------------------------------------- */
+/* ---- what several tables' files need ------------------------------------------------------- */
+
+#define ROOM_COLUMNS "number, id, name, private, user_a, user_b"
+
+/* Reads a row that begins with ROOM_COLUMNS. */
+int room_from_row(sqlite3_stmt *statement, struct repo_room *out);
 
 /* Reads a row of id, name, instance. */
 int user_from_row(sqlite3_stmt *statement, struct repo_user *out);
+
+/* Adds the row of (id, instance), or renames it; *changed becomes true if that changed anything. */
+int user_add(struct connection *connection, const struct repo_user *user, bool *changed);
+
+/* Removes the row of (id, instance); *changed becomes true if it was there. */
+int user_remove(struct connection *connection, const struct repo_user *user, bool *changed);
+
+/* Says whether any instance holds the user: 1, 0 or a negative errno. */
+int user_is_online(struct connection *connection, const char *id);
 
 /* Moves the users' version on, within the transaction that changed the users. */
 int users_changed(struct connection *connection);

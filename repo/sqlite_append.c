@@ -179,12 +179,6 @@ give_message(sqlite3_stmt *statement, repo_message_function each, void *argument
     return each(argument, &message);
 }
 
-static int64_t
-clamp(uint64_t number)
-{
-    return number < INT64_MAX ? (int64_t)number : INT64_MAX;
-}
-
 int
 repo_read(struct repo *repo, int64_t room, uint64_t after, uint64_t before, size_t limit,
           bool newest, repo_message_function each, void *argument)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * The instances that hold users. The index is walked from one instance to the next, so that it
@@ -57,7 +58,16 @@ static int
 release(struct connection *connection, void *argument)
 {
     struct lease *lease = argument;
-    int error =
+    int error = 0;
+    if (lease->expires > 0) {
+        error = run(connection, lease, STATEMENT_LEASE_LEAVE,
+                    "INSERT INTO lease (instance, expires) "
+                    "SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM user WHERE instance = ?1) "
+                    "ON CONFLICT (instance) DO UPDATE SET expires = excluded.expires");
+        if (error != 0 || sqlite3_changes(connection->database) > 0)
+            return error;
+    }
+    error =
         run(connection, lease, STATEMENT_LEASE_RELEASE, "DELETE FROM lease WHERE instance = ?1");
     if (error == 0)
         error = run(connection, lease, STATEMENT_LEASE_USERS_RELEASE,
@@ -78,9 +88,9 @@ repo_lease_renew(struct repo *repo, const char *instance, int64_t expires, bool 
 }
 
 int
-repo_lease_release(struct repo *repo, const char *instance)
+repo_lease_release(struct repo *repo, const char *instance, int64_t until)
 {
-    struct lease lease = {.instance = instance};
+    struct lease lease = {.instance = instance, .expires = until};
     return write_group_run(repo->group, release, &lease);
 }
 
@@ -88,7 +98,7 @@ repo_lease_release(struct repo *repo, const char *instance)
 
 struct expiry {
     int64_t now;
-    struct repo_user *users; /* out: those that were removed; the caller's to free */
+    struct repo_user *users; /* out: those that are gone; the caller's to free */
     size_t count;            /* out */
     size_t room;             /* how many `users` has room for */
 };
@@ -131,6 +141,32 @@ remove_users(struct connection *connection, struct expiry *expiry)
 }
 
 static int
+compare_ids(const void *one, const void *other)
+{
+    return strcmp(((const struct repo_user *)one)->id, ((const struct repo_user *)other)->id);
+}
+
+/* Of the users whose rows were removed, keeps those of whom no row is left, each once. */
+static int
+keep_gone(struct connection *connection, struct expiry *expiry)
+{
+    size_t kept = 0;
+    if (expiry->count > 1)
+        qsort(expiry->users, expiry->count, sizeof(*expiry->users), compare_ids);
+    for (size_t i = 0; i < expiry->count; i++) {
+        if (kept > 0 && strcmp(expiry->users[kept - 1].id, expiry->users[i].id) == 0)
+            continue;
+        int is_online = user_is_online(connection, expiry->users[i].id);
+        if (is_online < 0)
+            return is_online;
+        if (!is_online)
+            expiry->users[kept++] = expiry->users[i];
+    }
+    expiry->count = kept;
+    return 0;
+}
+
+static int
 expire(struct connection *connection, void *argument)
 {
     struct expiry *expiry = argument;
@@ -143,7 +179,9 @@ expire(struct connection *connection, void *argument)
     if (sqlite3_bind_int64(statement, 1, expiry->now))
         return connection_error(connection);
     error = statement_run(connection, statement);
-    return error != 0 ? error : remove_users(connection, expiry);
+    if (error == 0)
+        error = remove_users(connection, expiry);
+    return error != 0 ? error : keep_gone(connection, expiry);
 }
 
 /* Says whether anything has run out: 1, 0 or a negative errno. */

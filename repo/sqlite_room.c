@@ -6,26 +6,32 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROOM_SELECT "SELECT number, id, name, private, user_a, user_b FROM room "
+#define ROOM_SELECT "SELECT " ROOM_COLUMNS " FROM room "
+
+int
+room_from_row(sqlite3_stmt *statement, struct repo_room *out)
+{
+    out->number = sqlite3_column_int64(statement, 0);
+    out->is_private = sqlite3_column_int(statement, 3) != 0;
+    int error = statement_text(statement, 1, out->id, sizeof(out->id));
+    if (error == 0)
+        error = statement_text(statement, 2, out->name, sizeof(out->name));
+    if (error == 0)
+        error = statement_text(statement, 4, out->users[0], sizeof(out->users[0]));
+    if (error == 0)
+        error = statement_text(statement, 5, out->users[1], sizeof(out->users[1]));
+    return error;
+}
 
 /* Reads the one room that the statement gives, and ends the statement. */
 static int
 read_room(struct connection *connection, sqlite3_stmt *statement, struct repo_room *out)
 {
     int result = statement_row(connection, statement);
-    if (result == 0) {
+    if (result == 0)
         result = -ENOENT;
-    } else if (result > 0) {
-        out->number = sqlite3_column_int64(statement, 0);
-        out->is_private = sqlite3_column_int(statement, 3) != 0;
-        result = statement_text(statement, 1, out->id, sizeof(out->id));
-        if (result == 0)
-            result = statement_text(statement, 2, out->name, sizeof(out->name));
-        if (result == 0)
-            result = statement_text(statement, 4, out->users[0], sizeof(out->users[0]));
-        if (result == 0)
-            result = statement_text(statement, 5, out->users[1], sizeof(out->users[1]));
-    }
+    else if (result > 0)
+        result = room_from_row(statement, out);
     return statement_end(connection, statement, result);
 }
 

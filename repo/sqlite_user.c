@@ -26,51 +26,68 @@ users_changed(struct connection *connection)
 
 /* ---- adding and removing ------------------------------------------------------------------ */
 
+/* Runs a statement whose parameters are the id, the instance and, if there is a third, the name. */
+static int
+change_row(struct connection *connection, enum statement which, const char *sql,
+           const struct repo_user *user, bool *changed)
+{
+    sqlite3_stmt *statement;
+    int error = statement_get(connection, which, sql, &statement);
+    if (error != 0)
+        return error;
+    if (sqlite3_bind_text(statement, 1, user->id, -1, SQLITE_STATIC) ||
+        sqlite3_bind_text(statement, 2, user->instance, -1, SQLITE_STATIC) ||
+        (sqlite3_bind_parameter_count(statement) > 2 &&
+         sqlite3_bind_text(statement, 3, user->name, -1, SQLITE_STATIC)))
+        return connection_error(connection);
+    error = statement_run(connection, statement);
+    if (error == 0 && sqlite3_changes(connection->database) > 0)
+        *changed = true;
+    return error;
+}
+
+int
+user_add(struct connection *connection, const struct repo_user *user, bool *changed)
+{
+    return change_row(connection, STATEMENT_USER_ADD,
+                      "INSERT INTO user (id, instance, name) VALUES (?1, ?2, ?3) "
+                      "ON CONFLICT (id, instance) DO UPDATE SET name = excluded.name "
+                      "WHERE name <> excluded.name",
+                      user, changed);
+}
+
+int
+user_remove(struct connection *connection, const struct repo_user *user, bool *changed)
+{
+    return change_row(connection, STATEMENT_USER_REMOVE,
+                      "DELETE FROM user WHERE id = ?1 AND instance = ?2", user, changed);
+}
+
 struct change {
     const struct repo_user *users;
     size_t count;
 };
 
-/* Runs the statement for each user, and moves the version on if that changed a row. */
-static int
-change_users(struct connection *connection, const struct change *change, sqlite3_stmt *statement,
-             bool with_name)
-{
-    bool changed = false;
-    for (size_t i = 0; i < change->count; i++) {
-        const struct repo_user *user = &change->users[i];
-        if (sqlite3_bind_text(statement, 1, user->id, -1, SQLITE_STATIC) ||
-            sqlite3_bind_text(statement, 2, user->instance, -1, SQLITE_STATIC) ||
-            (with_name && sqlite3_bind_text(statement, 3, user->name, -1, SQLITE_STATIC)))
-            return connection_error(connection);
-        int error = statement_run(connection, statement);
-        if (error != 0)
-            return error;
-        changed = changed || sqlite3_changes(connection->database) > 0;
-    }
-    return changed ? users_changed(connection) : 0;
-}
-
 static int
 add(struct connection *connection, void *argument)
 {
-    sqlite3_stmt *statement;
-    int error = statement_get(connection, STATEMENT_USER_ADD,
-                              "INSERT INTO user (id, instance, name) VALUES (?1, ?2, ?3) "
-                              "ON CONFLICT (id) DO UPDATE "
-                              "SET name = excluded.name, instance = excluded.instance "
-                              "WHERE name <> excluded.name OR instance <> excluded.instance",
-                              &statement);
-    return error != 0 ? error : change_users(connection, argument, statement, true);
+    const struct change *change = argument;
+    bool changed = false;
+    int error = 0;
+    for (size_t i = 0; i < change->count && error == 0; i++)
+        error = user_add(connection, &change->users[i], &changed);
+    return error == 0 && changed ? users_changed(connection) : error;
 }
 
 static int
 drop(struct connection *connection, void *argument)
 {
-    sqlite3_stmt *statement;
-    int error = statement_get(connection, STATEMENT_USER_REMOVE,
-                              "DELETE FROM user WHERE id = ?1 AND instance = ?2", &statement);
-    return error != 0 ? error : change_users(connection, argument, statement, false);
+    const struct change *change = argument;
+    bool changed = false;
+    int error = 0;
+    for (size_t i = 0; i < change->count && error == 0; i++)
+        error = user_remove(connection, &change->users[i], &changed);
+    return error == 0 && changed ? users_changed(connection) : error;
 }
 
 int
@@ -89,12 +106,26 @@ repo_users_remove(struct repo *repo, const struct repo_user *users, size_t count
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
+int
+user_is_online(struct connection *connection, const char *id)
+{
+    sqlite3_stmt *statement;
+    int result = statement_get(connection, STATEMENT_USER_IS_ONLINE,
+                               "SELECT 1 FROM user WHERE id = ?1 LIMIT 1", &statement);
+    if (result != 0)
+        return result;
+    if (sqlite3_bind_text(statement, 1, id, -1, SQLITE_STATIC))
+        return connection_error(connection);
+    return statement_end(connection, statement, statement_row(connection, statement));
+}
+
 static int
 find_by_id(struct connection *connection, const char *id, struct repo_user *out)
 {
     sqlite3_stmt *statement;
-    int result = statement_get(connection, STATEMENT_USER_BY_ID,
-                               "SELECT id, name, instance FROM user WHERE id = ?1", &statement);
+    int result =
+        statement_get(connection, STATEMENT_USER_BY_ID,
+                      "SELECT id, name, instance FROM user WHERE id = ?1 LIMIT 1", &statement);
     if (result != 0)
         return result;
     if (sqlite3_bind_text(statement, 1, id, -1, SQLITE_STATIC))
@@ -120,8 +151,9 @@ static int
 read_all(struct connection *connection, repo_user_function each, void *argument)
 {
     sqlite3_stmt *statement;
-    int result = statement_get(connection, STATEMENT_USERS_ALL,
-                               "SELECT id, name, instance FROM user ORDER BY id", &statement);
+    int result =
+        statement_get(connection, STATEMENT_USERS_ALL,
+                      "SELECT id, name, instance FROM user ORDER BY id, instance", &statement);
     if (result != 0)
         return result;
     int row = 0;

@@ -206,7 +206,7 @@ auditor_close(struct auditor **pointer)
 
     *pointer = NULL;
     assert(!auditor->started);
-    int error = repo_lease_release(rooms->repo, rooms->instance);
+    int error = repo_lease_release(rooms->repo, rooms->instance, 0);
     if (error != 0)
         log_warn(-error, "lease-not-released instance=%s", rooms->instance);
     free(auditor);

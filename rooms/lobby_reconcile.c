@@ -22,7 +22,7 @@ struct users {
 
 struct comparison {
     struct lobby *lobby;
-    struct users stored;   /* the repository's rows, by id */
+    struct users stored;   /* the repository's rows, by id and instance */
     struct users absent;   /* online here, not stored there, and connected elsewhere */
     struct users unknown;  /* stored there, not online here */
     struct users unstored; /* connected here, not stored */
@@ -73,17 +73,40 @@ has(const struct users *users, const char *id)
            bsearch(&key, users->items, users->count, sizeof(key), compare_ids) != NULL;
 }
 
+static int
+compare_rows(const void *one, const void *other)
+{
+    int order = compare_ids(one, other);
+
+    return order != 0 ? order
+                      : strcmp(((const struct repo_user *)one)->instance,
+                               ((const struct repo_user *)other)->instance);
+}
+
+/* Another instance may hold the user too: that row does not stand for a connection to this one. */
+static bool
+has_row(const struct users *users, const char *id, const char *instance)
+{
+    struct repo_user key;
+
+    snprintf(key.id, sizeof(key.id), "%s", id);
+    snprintf(key.instance, sizeof(key.instance), "%s", instance);
+    return users->count > 0 &&
+           bsearch(&key, users->items, users->count, sizeof(key), compare_rows) != NULL;
+}
+
 static void
 compare_user(struct roster_user *user, void *argument)
 {
     struct comparison *comparison = argument;
+    const char *instance = comparison->lobby->rooms->instance;
 
-    if (has(&comparison->stored, user->id))
-        return;
-    if (user->local != NULL)
-        append(&comparison->unstored, user->id, user->name, comparison->lobby->rooms->instance);
-    else if (user->segment != NULL)
+    if (user->local != NULL) {
+        if (!has_row(&comparison->stored, user->id, instance))
+            append(&comparison->unstored, user->id, user->name, instance);
+    } else if (user->segment != NULL && !has(&comparison->stored, user->id)) {
         append(&comparison->absent, user->id, user->name, "");
+    }
 }
 
 static void

@@ -68,7 +68,7 @@ test_versions(void)
     repo_close(&repo);
     execute("PRAGMA user_version = 99");
     ok(refused(fixture_path, -ENOTSUP, "newer version"), "a file of a newer version is refused");
-    execute("PRAGMA user_version = 1");
+    execute("PRAGMA user_version = 3");
     repo = open_repo(1000);
     ok(repo != NULL, "and one of this version is not");
     repo_close(&repo);

@@ -129,21 +129,28 @@ test_users(struct repo *repo)
     ok(repo_users_add(repo, users, 3) == 0 && users_version(repo) == version,
        "nor does adding what is there already");
 
-    struct repo_user moved = {"b", "Bobby", "there"};
-    ok(repo_users_add(repo, &moved, 1) == 0 && repo_user_find_by_id(repo, "b", &found) == 0 &&
-           strcmp(found.name, "Bobby") == 0 && strcmp(found.instance, "there") == 0 &&
-           users_version(repo) != version,
-       "a user who is there gets the new name and instance");
+    struct repo_user renamed = {"b", "Bobby", "here"};
+    struct repo_user elsewhere = {"b", "Bobby", "there"};
+    ok(repo_users_add(repo, &renamed, 1) == 0 && repo_user_find_by_id(repo, "b", &found) == 0 &&
+           strcmp(found.name, "Bobby") == 0 && users_version(repo) != version,
+       "a user who is there gets the new name");
+    list = (struct user_list){0};
+    ok(repo_users_add(repo, &elsewhere, 1) == 0 && repo_users_all(repo, list_user, &list) == 0 &&
+           list.count == 4 && strcmp(list.users[1].instance, "here") == 0 &&
+           strcmp(list.users[2].id, "b") == 0 && strcmp(list.users[2].instance, "there") == 0,
+       "two instances may hold one user, who is read once for each");
     version = users_version(repo);
     ok(repo_users_remove(repo, &users[0], 1) == 0 && repo_user_find_by_id(repo, "b", &found) == 0 &&
-           users_version(repo) == version,
-       "an instance does not remove a user whom another one holds by now");
-    ok(repo_users_remove(repo, &users[1], 2) == 0 &&
+           strcmp(found.instance, "there") == 0 && users_version(repo) != version,
+       "and one of them does not remove what the other one holds");
+    version = users_version(repo);
+    ok(repo_users_remove(repo, &users[0], 1) == 0 && users_version(repo) == version,
+       "one who is gone may be removed again");
+    ok(repo_users_remove(repo, &users[1], 2) == 0 && repo_users_remove(repo, &elsewhere, 1) == 0 &&
            repo_user_find_by_id(repo, "a", &found) == -ENOENT &&
+           repo_user_find_by_id(repo, "b", &found) == -ENOENT &&
            repo_user_find_by_id(repo, "c", &found) == -ENOENT && users_version(repo) != version,
        "users are removed, which changes the version");
-    ok(repo_users_remove(repo, &users[1], 1) == 0, "one who is gone may be removed again");
-    require(repo_users_remove(repo, &moved, 1) == 0);
 }
 
 /* ---- messages ----------------------------------------------------------------------------- */
@@ -380,7 +387,7 @@ test_cost(struct repo *repo)
     ok(large.last == small.last, "so does the last number: %ld", large.last);
     ok(large.expire == small.expire, "and looking for lost users, of however many: %ld",
        large.expire);
-    require(repo_lease_release(repo, "cost") == 0);
+    require(repo_lease_release(repo, "cost", 0) == 0);
 }
 
 /* ---- leases ------------------------------------------------------------------------------- */
@@ -417,11 +424,11 @@ test_leases(struct repo *repo)
            strcmp(list.users[0].id, "c") == 0,
        "a user of an instance without a lease is removed");
     version = users_version(repo);
-    ok(repo_lease_release(repo, "two") == 0 && users_version(repo) != version &&
+    ok(repo_lease_release(repo, "two", 0) == 0 && users_version(repo) != version &&
            repo_user_find_by_id(repo, "b", &found) == -ENOENT,
        "a lease that is given back takes its users along");
     version = users_version(repo);
-    ok(repo_lease_release(repo, "two") == 0 && users_version(repo) == version,
+    ok(repo_lease_release(repo, "two", 0) == 0 && users_version(repo) == version,
        "giving it back twice does nothing");
     require(repo_lease_renew(repo, "two", 401, &was_held) == 0);
     ok(repo_leases_expire(repo, 401, list_user, &list) == 0 && list.count == 1,
@@ -430,6 +437,58 @@ test_leases(struct repo *repo)
     ok(!was_held, "and is gone then");
     require(repo_lease_renew(repo, "two", 500, &was_held) == 0);
     ok(was_held, "but not one whose time is not over");
+}
+
+static void
+test_leases_of_one_user(struct repo *repo)
+{
+    struct repo_user users[] = {{"x", "Xia", "i1"}, {"x", "Xia", "i2"}, {"x", "Xia", "i3"}};
+    struct user_list list = {0};
+    bool was_held;
+    require(repo_lease_renew(repo, "i1", 100, &was_held) == 0);
+    require(repo_lease_renew(repo, "i2", 100, &was_held) == 0);
+    require(repo_lease_renew(repo, "i3", 200, &was_held) == 0);
+    require(repo_users_add(repo, users, 3) == 0);
+    uint64_t version = users_version(repo);
+    ok(repo_leases_expire(repo, 101, list_user, &list) == 0 && list.count == 0 &&
+           users_version(repo) != version,
+       "a user whom another instance still holds is not given, though rows of it are removed");
+    require(repo_lease_renew(repo, "i1", 200, &was_held) == 0 && !was_held);
+    require(repo_users_add(repo, users, 1) == 0);
+    ok(repo_leases_expire(repo, 201, list_user, &list) == 0 && list.count == 1 &&
+           strcmp(list.users[0].id, "x") == 0,
+       "and is given once when the last two leases end together");
+}
+
+static void
+test_release_later(struct repo *repo)
+{
+    struct repo_user user = {"y", "Yan", "going"};
+    struct repo_user back = {"y", "Yan", "next"};
+    struct user_list list = {0};
+    struct repo_user found;
+    bool was_held;
+    require(repo_lease_renew(repo, "going", 100, &was_held) == 0);
+    require(repo_lease_release(repo, "going", 500) == 0);
+    ok(repo_lease_renew(repo, "going", 100, &was_held) == 0 && !was_held,
+       "without users, a lease is given back at once");
+    require(repo_users_add(repo, &user, 1) == 0);
+    uint64_t version = users_version(repo);
+    ok(repo_lease_release(repo, "going", 500) == 0 && users_version(repo) == version &&
+           repo_user_find_by_id(repo, "y", &found) == 0,
+       "with some, they stay for a while");
+    ok(repo_leases_expire(repo, 500, list_user, &list) == 0 && list.count == 0 &&
+           repo_leases_expire(repo, 501, list_user, &list) == 0 && list.count == 1,
+       "and are gone when that is over");
+    require(repo_users_add(repo, &user, 1) == 0 && repo_lease_release(repo, "going", 600) == 0);
+    ok(repo_leases_expire(repo, 600, list_user, &list) == 0 && list.count == 1,
+       "also when the lease had been ended already");
+    require(repo_lease_renew(repo, "next", 900, &was_held) == 0 &&
+            repo_users_add(repo, &back, 1) == 0);
+    ok(repo_leases_expire(repo, 601, list_user, &list) == 0 && list.count == 1 &&
+           repo_user_find_by_id(repo, "y", &found) == 0 && strcmp(found.instance, "next") == 0,
+       "who has come back to another instance in time was never gone");
+    require(repo_lease_release(repo, "next", 0) == 0);
 }
 
 static void
@@ -493,6 +552,8 @@ main(void)
     test_last_seqs(repo);
     test_cost(repo);
     test_leases(repo);
+    test_leases_of_one_user(repo);
+    test_release_later(repo);
     test_secret(repo);
     test_find_by_users(repo);
     repo_close(&repo);

@@ -161,7 +161,7 @@ test_presence(void)
         abort();
     ok(fake_expect(ann, "\"user-join\"", far.id) != NULL,
        "a user of another instance is found in the repository");
-    if (repo_lease_release(rooms.rooms.repo, far.instance) != 0)
+    if (repo_lease_release(rooms.rooms.repo, far.instance, 0) != 0)
         abort();
     ok(fake_expect(ann, "\"user-left\"", far.id) != NULL, "and missed once its instance is gone");
 
@@ -184,7 +184,7 @@ test_lost_lease(void)
 
     lobby_arrive(rooms.rooms.lobby, &ann->member);
     (void)fake_expect(ann, "\"user-join\"", ann->member.id);
-    if (repo_lease_release(rooms.rooms.repo, rooms.rooms.instance) != 0)
+    if (repo_lease_release(rooms.rooms.repo, rooms.rooms.instance, 0) != 0)
         abort();
     bool is_back = false;
     for (int i = 0; i < 300 && !is_back; i++) {

@@ -1,0 +1,123 @@
+/* Identities: users who may come back, until their tokens expire. */
+#include "repo/sqlite.h"
+#include "repo/write_group.h"
+
+#include <errno.h>
+
+/* ---- finding ------------------------------------------------------------------------------ */
+
+#define IDENTITY_SELECT "SELECT id, name, expires, seen FROM identity "
+
+/* Reads the one identity that the statement gives, and ends the statement. */
+static int
+read_identity(struct connection *connection, sqlite3_stmt *statement, struct repo_identity *out)
+{
+    int result = statement_row(connection, statement);
+    if (result == 0) {
+        result = -ENOENT;
+    } else if (result > 0) {
+        out->expires = sqlite3_column_int64(statement, 2);
+        out->seen = sqlite3_column_int64(statement, 3);
+        result = statement_text(statement, 0, out->id, sizeof(out->id));
+        if (result == 0)
+            result = statement_text(statement, 1, out->name, sizeof(out->name));
+    }
+    return statement_end(connection, statement, result);
+}
+
+int
+repo_identity_find(struct repo *repo, const unsigned char hash[REPO_TOKEN_HASH_BYTES], int64_t now,
+                   struct repo_identity *out)
+{
+    struct connection *reader = reader_take(repo);
+    sqlite3_stmt *statement;
+    int error =
+        statement_get(reader, STATEMENT_IDENTITY_BY_TOKEN,
+                      IDENTITY_SELECT "WHERE token_hash = ?1 AND expires >= ?2", &statement);
+    if (error == 0 &&
+        (sqlite3_bind_blob(statement, 1, hash, REPO_TOKEN_HASH_BYTES, SQLITE_STATIC) ||
+         sqlite3_bind_int64(statement, 2, now)))
+        error = connection_error(reader);
+    if (error == 0)
+        error = read_identity(reader, statement, out);
+    reader_give(repo, reader);
+    return error;
+}
+
+int
+repo_identity_find_by_id(struct repo *repo, const char *id, struct repo_identity *out)
+{
+    struct connection *reader = reader_take(repo);
+    sqlite3_stmt *statement;
+    int error = statement_get(reader, STATEMENT_IDENTITY_BY_ID, IDENTITY_SELECT "WHERE id = ?1",
+                              &statement);
+    if (error == 0 && sqlite3_bind_text(statement, 1, id, -1, SQLITE_STATIC))
+        error = connection_error(reader);
+    if (error == 0)
+        error = read_identity(reader, statement, out);
+    reader_give(repo, reader);
+    return error;
+}
+
+/* ---- expiring ----------------------------------------------------------------------------- */
+
+/* In the order of their index, so that two statements that ask for some get the same ones. */
+#define EXPIRED                                                                                    \
+    "SELECT id FROM identity WHERE expires < ?1"                                                   \
+    " AND NOT EXISTS (SELECT 1 FROM user WHERE user.id = identity.id)"                             \
+    " ORDER BY expires, id LIMIT ?2"
+
+struct expiry {
+    int64_t now;
+    size_t limit;
+    size_t removed; /* out */
+};
+
+/* Prepares a statement with EXPIRED in it. */
+static int
+get_statement(struct connection *connection, const struct expiry *expiry, enum statement which,
+              const char *sql, sqlite3_stmt **statement)
+{
+    int error = statement_get(connection, which, sql, statement);
+    if (error == 0 && (sqlite3_bind_int64(*statement, 1, expiry->now) ||
+                       sqlite3_bind_int64(*statement, 2, clamp(expiry->limit))))
+        error = connection_error(connection);
+    return error;
+}
+
+static int
+expire(struct connection *connection, void *argument)
+{
+    struct expiry *expiry = argument;
+    sqlite3_stmt *statement;
+    /* The rolls first, while it can be seen which identities these are. */
+    int error = get_statement(connection, expiry, STATEMENT_IDENTITIES_ROLL_EXPIRE,
+                              "DELETE FROM roll WHERE user_id IN (" EXPIRED ")", &statement);
+    if (error == 0)
+        error = statement_run(connection, statement);
+    if (error == 0)
+        error = get_statement(connection, expiry, STATEMENT_IDENTITIES_EXPIRE,
+                              "DELETE FROM identity WHERE id IN (" EXPIRED ")", &statement);
+    if (error == 0)
+        error = statement_run(connection, statement);
+    if (error == 0)
+        expiry->removed = (size_t)sqlite3_changes(connection->database);
+    return error;
+}
+
+int
+repo_identities_expire(struct repo *repo, int64_t now, size_t limit, size_t *removed)
+{
+    struct expiry expiry = {.now = now, .limit = limit};
+    struct connection *reader = reader_take(repo);
+    sqlite3_stmt *statement;
+    int result = get_statement(reader, &expiry, STATEMENT_IDENTITIES_EXPIRED, EXPIRED, &statement);
+    if (result == 0)
+        result = statement_end(reader, statement, statement_row(reader, statement));
+    reader_give(repo, reader);
+    if (result > 0)
+        result = write_group_run(repo->group, expire, &expiry);
+    if (result == 0)
+        *removed = expiry.removed;
+    return result;
+}

@@ -1,0 +1,95 @@
+/* The roll of a room: who joined it and did not leave it, whether online or not. */
+#include "repo/sqlite.h"
+#include "repo/write_group.h"
+
+#include <errno.h>
+
+/* Prepares a statement whose parameters are the room and the user. */
+static int
+get_statement(struct connection *connection, enum statement which, const char *sql, int64_t room,
+              const char *user_id, sqlite3_stmt **statement)
+{
+    int error = statement_get(connection, which, sql, statement);
+    if (error == 0 && (sqlite3_bind_int64(*statement, 1, room) ||
+                       sqlite3_bind_text(*statement, 2, user_id, -1, SQLITE_STATIC)))
+        error = connection_error(connection);
+    return error;
+}
+
+/* Says whether the user is on the roll: 1, 0 or a negative errno. */
+static int
+is_on(struct connection *connection, int64_t room, const char *user_id)
+{
+    sqlite3_stmt *statement;
+    int error = get_statement(connection, STATEMENT_ROLL_FIND,
+                              "SELECT 1 FROM roll WHERE room = ?1 AND user_id = ?2", room, user_id,
+                              &statement);
+    if (error != 0)
+        return error;
+    return statement_end(connection, statement, statement_row(connection, statement));
+}
+
+int
+repo_roll_find(struct repo *repo, int64_t room, const char *user_id)
+{
+    struct connection *reader = reader_take(repo);
+    int result = is_on(reader, room, user_id);
+    reader_give(repo, reader);
+    if (result < 0)
+        return result;
+    return result > 0 ? 0 : -ENOENT;
+}
+
+/* ---- changing ----------------------------------------------------------------------------- */
+
+struct changes {
+    int64_t room;
+    const struct repo_roll_change *changes;
+    size_t count;
+};
+
+static int
+change_all(struct connection *connection, void *argument)
+{
+    const struct changes *all = argument;
+    int error = 0;
+    for (size_t i = 0; i < all->count && error == 0; i++) {
+        const struct repo_roll_change *change = &all->changes[i];
+        sqlite3_stmt *statement;
+        error = change->joins ? get_statement(connection, STATEMENT_ROLL_ADD,
+                                              "INSERT INTO roll (room, user_id) VALUES (?1, ?2) "
+                                              "ON CONFLICT DO NOTHING",
+                                              all->room, change->user_id, &statement)
+                              : get_statement(connection, STATEMENT_ROLL_REMOVE,
+                                              "DELETE FROM roll WHERE room = ?1 AND user_id = ?2",
+                                              all->room, change->user_id, &statement);
+        if (error == 0)
+            error = statement_run(connection, statement);
+    }
+    return error;
+}
+
+/* Says whether any of the changes is not so already: 1, 0 or a negative errno. */
+static int
+has_change(struct repo *repo, const struct changes *all)
+{
+    struct connection *reader = reader_take(repo);
+    int result = 0;
+    for (size_t i = 0; i < all->count && result == 0; i++) {
+        result = is_on(reader, all->room, all->changes[i].user_id);
+        if (result >= 0)
+            result = (result > 0) != all->changes[i].joins;
+    }
+    reader_give(repo, reader);
+    return result;
+}
+
+int
+repo_roll_change(struct repo *repo, int64_t room, const struct repo_roll_change *changes,
+                 size_t count)
+{
+    struct changes all = {.room = room, .changes = changes, .count = count};
+    /* After a restart everybody joins again, and is on the roll: that needs no write lock. */
+    int result = has_change(repo, &all);
+    return result <= 0 ? result : write_group_run(repo->group, change_all, &all);
+}
