@@ -7,6 +7,7 @@
 #define TEST_UNIT_REPO_FIXTURE_H
 
 #include "repo/repo.h"
+#include "repo/sqlite.h"
 #include "test/unit/tap.h"
 
 #include <dirent.h>
@@ -153,6 +154,23 @@ holds_exactly(struct repo *repo, int64_t room, uint64_t last)
                (unsigned long)all.count, (unsigned long)all.first, (unsigned long)all.last,
                (unsigned long)last);
     return !all.broken && all.count == last && (last == 0 || all.first == 1);
+}
+
+/* ---- cost --------------------------------------------------------------------------------- */
+
+/* How many steps SQLite's machine has made for all statements since the last call. */
+UNUSED static long
+count_steps(struct repo *repo)
+{
+    long steps = 0;
+    for (int i = 0; i <= REPO_READERS; i++) {
+        struct connection *connection = i < REPO_READERS ? &repo->readers[i] : &repo->writer;
+        for (int j = 0; j < STATEMENT_COUNT; j++)
+            if (connection->statements[j] != NULL)
+                steps +=
+                    sqlite3_stmt_status(connection->statements[j], SQLITE_STMTSTATUS_VM_STEP, 1);
+    }
+    return steps;
 }
 
 /* ---- other processes ---------------------------------------------------------------------- */

@@ -1,6 +1,5 @@
 /* Users who come and go and may come back: identities, arrivals and departures. */
 #include "repo/repo.h"
-#include "repo/sqlite.h"
 #include "test/unit/repo_fixture.h"
 
 #include <sys/resource.h>
@@ -224,16 +223,148 @@ test_expire(struct repo *repo)
        "and may begin anew");
 }
 
+/* ---- cost --------------------------------------------------------------------------------- */
+
+struct costs {
+    long arrive, depart, find, expire, removal;
+};
+
+static struct costs
+measure(struct repo *repo, int64_t now)
+{
+    struct costs costs;
+    struct repo_identity found;
+    count_steps(repo);
+    require(arrive(repo, "known", "two", 200 * HOUR, now) == 0);
+    costs.arrive = count_steps(repo);
+    require(departs(repo, "known", "two", now + 1, true));
+    costs.depart = count_steps(repo);
+    require(find(repo, "known", 0, &found) == 0);
+    costs.find = count_steps(repo);
+    require(expires(repo, 5, 100, 0));
+    costs.expire = count_steps(repo);
+    require(arrive(repo, "old", "one", 4, 1) == 0 && departs(repo, "old", "one", 2, true));
+    count_steps(repo);
+    require(expires(repo, 5, 100, 1));
+    costs.removal = count_steps(repo);
+    return costs;
+}
+
+static void
+test_cost(struct repo *repo)
+{
+    int64_t room = add_room(repo, "cost");
+    struct costs small, large;
+    char id[24];
+    require(arrive(repo, "known", "one", 200 * HOUR, 1) == 0 &&
+            departs(repo, "known", "one", 2, true));
+    measure(repo, 10); /* prepares the statements */
+    small = measure(repo, 20);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(id, sizeof(id), "%d", i);
+        struct repo_roll_change joins = {id, true};
+        require(arrive(repo, id, "one", 100 * HOUR + i, 1) == 0 &&
+                repo_roll_change(repo, room, &joins, 1) == 0);
+    }
+    large = measure(repo, 30);
+    ok(large.arrive == small.arrive && large.depart == small.depart && large.find == small.find,
+       "to arrive, to depart and to be found cost the same among many: %ld, %ld, %ld steps",
+       large.arrive, large.depart, large.find);
+    ok(large.expire == small.expire, "so does looking for who has expired: %ld", large.expire);
+    ok(large.removal == small.removal, "and removing somebody: %ld", large.removal);
+}
+
+/* ---- a full disk -------------------------------------------------------------------------- */
+
+/* Lets the log grow no further, or lifts that again. */
+static void
+limit_log(bool limits)
+{
+    char path[160];
+    struct stat status;
+    struct rlimit limit;
+    snprintf(path, sizeof(path), "%s-wal", fixture_path);
+    require(stat(path, &status) == 0 && getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = limits ? (rlim_t)status.st_size : limit.rlim_max;
+    require(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+static void
+test_full_disk(struct repo *repo)
+{
+    int64_t room = add_room(repo, "full");
+    struct repo_roll_change on[] = {{"here", true}, {"late", true}};
+    struct repo_roll_change off[] = {{"next", true}, {"here", false}};
+    struct repo_arrival arrivals[] = {make_arrival("next", "full", HOUR, 1),
+                                      make_arrival("here", "full", 90 * HOUR, 70)};
+    struct repo_departure departure = make_departure("here", "full", 80);
+    struct repo_identity found;
+    size_t removed = 7;
+    bool was_held;
+    require(arrive(repo, "here", "full", HOUR, 50) == 0);
+    require(arrive(repo, "late", "full", 9, 5) == 0 && departs(repo, "late", "full", 6, true));
+    require(repo_roll_change(repo, room, on, 2) == 0);
+    require(repo_lease_renew(repo, "full", 100, &was_held) == 0);
+    uint64_t version = users_version(repo);
+
+    limit_log(true);
+    ok(repo_users_arrive(repo, arrivals, 2) == -ENOSPC && !is_online(repo, "next") &&
+           repo_identity_find_by_id(repo, "next", &found) == -ENOENT &&
+           identity_of(repo, "here").expires == HOUR && identity_of(repo, "here").seen == 50,
+       "on a full disk nobody arrives, and nothing of it is stored");
+    ok(repo_users_depart(repo, &departure, 1) == -ENOSPC && !departure.is_last &&
+           is_online(repo, "here") && identity_of(repo, "here").seen == 50 &&
+           users_version(repo) == version,
+       "nor does anybody depart");
+    ok(repo_roll_change(repo, room, off, 2) == -ENOSPC &&
+           repo_roll_find(repo, room, "next") == -ENOENT && repo_roll_find(repo, room, "here") == 0,
+       "no roll changes");
+    ok(repo_identities_expire(repo, 10, 9, &removed) == -ENOSPC && removed == 7 &&
+           identity_of(repo, "late").expires == 9 && repo_roll_find(repo, room, "late") == 0,
+       "nobody expires");
+    ok(repo_lease_release(repo, "full", 900) == -ENOSPC &&
+           repo_lease_release(repo, "full", 0) == -ENOSPC && is_online(repo, "here"),
+       "and no lease is given back");
+    limit_log(false);
+    ok(repo_users_arrive(repo, arrivals, 2) == 0 && repo_roll_change(repo, room, off, 2) == 0 &&
+           repo_users_depart(repo, &departure, 1) == 0 && departure.is_last &&
+           expires(repo, 10, 9, 1) && is_online(repo, "next") &&
+           repo_roll_find(repo, room, "next") == 0 && repo_roll_find(repo, room, "late") == -ENOENT,
+       "when there is room again, all of it works by itself");
+}
+
+/* Identities and rolls are what has to outlive the process. */
+static void
+test_reopen(struct repo **repo)
+{
+    struct repo_identity found;
+    struct repo_room room;
+    repo_close(repo);
+    *repo = open_repo(1000);
+    require(repo_room_find_by_name(*repo, "full", &room) == 0);
+    ok(find(*repo, "next", HOUR, &found) == 0 && strcmp(found.id, "next") == 0 &&
+           repo_roll_find(*repo, room.number, "next") == 0,
+       "identities and rolls are there after a restart");
+}
+
 int
 main(void)
 {
     fixture_begin();
+    signal(SIGXFSZ, SIG_IGN);
     struct repo *repo = open_repo(1000);
     test_new_user(repo);
     test_known_user(repo);
     test_same_token(repo);
     test_depart(repo);
     test_expire(repo);
+    test_cost(repo);
+    repo_close(&repo);
+    /* A new file, whose log grows with each transaction, as it does not begin anew so soon. */
+    fixture_clear();
+    repo = open_repo(1000);
+    test_full_disk(repo);
+    test_reopen(&repo);
     repo_close(&repo);
     return fixture_end();
 }

@@ -1,6 +1,5 @@
 /* Who belongs to a room whether online or not, and what was said in private meanwhile. */
 #include "repo/repo.h"
-#include "repo/sqlite.h"
 #include "test/unit/repo_fixture.h"
 
 /* ---- the roll ----------------------------------------------------------------------------- */
@@ -45,7 +44,13 @@ test_roll(struct repo *repo)
            repo_roll_find(repo, room, "bob") == -ENOENT && repo_roll_find(repo, room, "cid") == 0 &&
            commits(repo) == before + 1,
        "several changes are made in their order, in one transaction");
+    struct repo_roll_change last_is_new[] = {{"ann", true}, {"cid", true}, {"dan", true}};
+    ok(repo_roll_change(repo, room, last_is_new, 3) == 0 && repo_roll_find(repo, room, "dan") == 0,
+       "also when only the last of them changes anything");
     ok(repo_roll_change(repo, room, several, 0) == 0, "and none at all");
+    ok(change_one(repo, other, "ann", true) == 0 && change_one(repo, room, "ann", false) == 0 &&
+           repo_roll_find(repo, other, "ann") == 0,
+       "who leaves one room stays on the roll of another");
 }
 
 /* ---- missed ------------------------------------------------------------------------------- */
@@ -150,18 +155,12 @@ test_missed(struct repo *repo)
 
 /* ---- cost --------------------------------------------------------------------------------- */
 
-/* How many steps SQLite's machine makes for one call. */
 static long
 missed_steps(struct repo *repo, const char *user, int64_t seen)
 {
-    long steps = 0;
+    count_steps(repo);
     count_missed(repo, user, seen);
-    for (int i = 0; i < REPO_READERS; i++) {
-        sqlite3_stmt *statement = repo->readers[i].statements[STATEMENT_PRIVATE_MISSED];
-        if (statement != NULL)
-            steps += sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 1);
-    }
-    return steps;
+    return count_steps(repo);
 }
 
 static void

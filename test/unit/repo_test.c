@@ -1,6 +1,5 @@
 /* The repository within one process: rooms, users, messages, leases. */
 #include "repo/repo.h"
-#include "repo/sqlite.h"
 #include "test/unit/repo_fixture.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -314,21 +313,6 @@ test_last_seqs(struct repo *repo)
 }
 
 /* ---- cost --------------------------------------------------------------------------------- */
-
-/* How many steps SQLite's machine has made for all statements since the last call. */
-static long
-count_steps(struct repo *repo)
-{
-    long steps = 0;
-    for (int i = 0; i <= REPO_READERS; i++) {
-        struct connection *connection = i < REPO_READERS ? &repo->readers[i] : &repo->writer;
-        for (int j = 0; j < STATEMENT_COUNT; j++)
-            if (connection->statements[j] != NULL)
-                steps +=
-                    sqlite3_stmt_status(connection->statements[j], SQLITE_STMTSTATUS_VM_STEP, 1);
-    }
-    return steps;
-}
 
 struct costs {
     long append, repeat, newest, first, last, expire;
