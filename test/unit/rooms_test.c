@@ -175,6 +175,54 @@ test_presence(void)
     fake_member_free(ann);
 }
 
+/* Whether the repository has the row of the user and the instance. */
+struct row {
+    struct repo_user user;
+    bool found;
+};
+
+static int
+find_row(void *argument, const struct repo_user *user)
+{
+    struct row *row = argument;
+
+    if (strcmp(user->id, row->user.id) == 0 && strcmp(user->instance, row->user.instance) == 0)
+        row->found = true;
+    return 0;
+}
+
+/* Another instance that holds the user does not stand for the connection to this one. */
+static void
+test_held_twice(void)
+{
+    struct fake_member *ann = fake_member_new("Ann");
+    struct row ours = {.found = false};
+    bool was_held;
+
+    lobby_arrive(rooms.rooms.lobby, &ann->member);
+    (void)fake_expect(ann, "\"user-join\"", ann->member.id);
+    snprintf(ours.user.id, sizeof(ours.user.id), "%s", ann->member.id);
+    snprintf(ours.user.instance, sizeof(ours.user.instance), "%s", rooms.rooms.instance);
+    struct repo_user other = ours.user;
+    identifier_make(other.instance);
+    if (repo_lease_renew(rooms.rooms.repo, other.instance, INT64_MAX, &was_held) != 0 ||
+        repo_users_add(rooms.rooms.repo, &other, 1) != 0 ||
+        repo_users_remove(rooms.rooms.repo, &ours.user, 1) != 0)
+        abort();
+    for (int i = 0; i < 300 && !ours.found; i++) {
+        if (repo_users_all(rooms.rooms.repo, find_row, &ours) != 0 ||
+            (!ours.found && poll(NULL, 0, 100) < 0))
+            abort();
+    }
+    ok(ours.found, "a user whom another instance holds as well is stored again for this one");
+    ok(fake_count(ann, "user-left") == 0 && fake_count(ann, "user-join") == 1,
+       "and was neither missed nor announced again");
+    if (repo_lease_release(rooms.rooms.repo, other.instance, 0) != 0)
+        abort();
+    lobby_depart(rooms.rooms.lobby, &ann->member);
+    fake_member_free(ann);
+}
+
 /* As others do to an instance that they take for dead. */
 static void
 test_lost_lease(void)
@@ -284,6 +332,7 @@ main(void)
     test_repeats();
     test_presence();
     test_lost_lease();
+    test_held_twice();
     test_private();
     test_first_words();
     fake_rooms_close(&rooms);
