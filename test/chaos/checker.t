@@ -1,0 +1,304 @@
+#!/usr/bin/python3 -B
+"""The checker of test/chaos on histories made by hand: what is in order passes, and each kind of
+violation is found, with the part of the histories that shows it."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../integration"))
+
+import said
+from chat import equal, run, test
+from checker import Checker, Room
+from faults import KINDS, schedule
+from history import History, Violation
+
+ANN, BOB = 0, 1  # devices
+LOBBY, ATTIC = 0, 1  # rooms
+
+
+def checker(*rooms_of_sent):
+    """Ann has sent her messages 1, 2 … to these rooms; Bob has sent one to the lobby."""
+    made = Checker()
+    made.add_sender("ann")
+    made.add_sender("bob")
+    made.rooms += [Room("lobby"), Room("attic")]
+    for room in rooms_of_sent:
+        made.sent(ANN, room)
+    made.sent(BOB, LOBBY)
+    return made
+
+
+def row(seq, who, number, text=None, id=None, user=None):
+    """A message as the repository has it."""
+    return (seq, user or ("ann", "bob")[who], id or said.client_id(who, number),
+            said.text_of(who, number) if text is None else text)
+
+
+def hears(made, device, seq, who, number, room=LOBBY, **changes):
+    _, sender, id, text = row(seq, who, number, **changes)
+    made.received(device, room, seq, sender, id, text)
+
+
+def found(kind, function, *arguments, shows=(), **named):
+    """The call is a violation of this kind, and its evidence has these lines, and few others."""
+    try:
+        function(*arguments, **named)
+    except Violation as violation:
+        equal(violation.kind, kind, f"kind of {violation}")
+        for line in shows:
+            assert any(line in each for each in violation.evidence), f"no {line!r} in {violation.evidence}"
+        assert len(violation.evidence) <= 4, violation.evidence
+        return
+    raise AssertionError(f"no {kind} was found")
+
+
+# ---- all together ---------------------------------------------------------------------------------
+
+
+@test("a history that is in order: live, acked, repeated, stored")
+def _():
+    made = checker(LOBBY, LOBBY, ATTIC)
+    hears(made, BOB, 1, ANN, 1)
+    equal(made.acked(ANN, 1, LOBBY, 1), True, "the first ack")
+    equal(made.acked(ANN, 1, LOBBY, 1), False, "the ack of a repeat")
+    made.acked(ANN, 2, LOBBY, 3)
+    for device in ANN, BOB:
+        hears(made, device, 2, BOB, 1)
+        hears(made, device, 3, ANN, 2)
+    made.acked(BOB, 1, LOBBY, 2)
+    hears(made, ANN, 1, ANN, 3, room=ATTIC)
+    made.acked(ANN, 3, ATTIC, 1)
+    equal(made.stored(LOBBY, [row(1, ANN, 1), row(2, BOB, 1), row(3, ANN, 2)]), 3)
+    equal(made.stored(ATTIC, [row(1, ANN, 3)]), 1)
+    made.all_acked()
+    equal((made.sent_count, made.acked_count), (4, 4))
+
+
+@test("lost: acknowledged, and not in the repository")
+def _():
+    made = checker(LOBBY, LOBBY)
+    for number in 1, 2:
+        made.acked(ANN, number, LOBBY, number)
+    found("lost", made.stored, LOBBY, [row(1, ANN, 1)],
+          shows=["device 0 was told by an ack: lobby 2 is 0-2", "the repository's last one is 1"])
+    found("lost", made.all_acked, shows=["acknowledged as lobby 2"])
+
+
+@test("lost: heard by somebody, and not in the repository")
+def _():
+    made = checker(LOBBY)
+    hears(made, BOB, 1, ANN, 1)
+    found("lost", made.stored, LOBBY, [], shows=["device 1 got: lobby 1 is 0-1"])
+
+
+@test("lost: an ack whose number went to another message")
+def _():
+    made = checker(LOBBY)
+    made.acked(ANN, 1, LOBBY, 1)
+    found("order", hears, made, ANN, 1, BOB, 1,
+          shows=["was told by an ack: lobby 1 is 0-1", "lobby 1 is '1-1 "])
+    made = checker(LOBBY)
+    made.acked(ANN, 1, LOBBY, 1)
+    found("order", made.stored, LOBBY, [row(1, BOB, 1)], shows=["the repository has: lobby 1 is '1-1 "])
+
+
+@test("never acknowledged, at the end")
+def _():
+    made = checker(LOBBY)
+    made.acked(BOB, 1, LOBBY, 1)
+    made.stored(LOBBY, [row(1, BOB, 1), row(2, ANN, 1)])
+    found("no-ack", made.all_acked, shows=["sent to lobby; stored: True"])
+
+
+@test("order: two devices hear different messages under one number")
+def _():
+    made = checker(LOBBY, LOBBY)
+    hears(made, ANN, 1, ANN, 1)
+    found("order", hears, made, BOB, 1, ANN, 2,
+          shows=["device 0 got: lobby 1 is 0-1", "device 1 got: lobby 1 is '0-2 "])
+
+
+@test("order: all devices agree, and the repository does not")
+def _():
+    made = checker(LOBBY, LOBBY)
+    for device in ANN, BOB:
+        hears(made, device, 1, ANN, 2)
+    found("order", made.stored, LOBBY, [row(1, ANN, 1)], shows=["got: lobby 1 is 0-2", "the repository has: lobby 1"])
+
+
+@test("twice: one message under two numbers, heard, acknowledged or stored")
+def _():
+    made = checker(LOBBY)
+    hears(made, BOB, 1, ANN, 1)
+    found("twice", hears, made, BOB, 2, ANN, 1, shows=["device 1 got: lobby 1 is 0-1", "lobby 2 is '0-1 "])
+    found("twice", made.acked, ANN, 1, LOBBY, 2, shows=["device 0 was told by an ack: lobby 2"])
+    made = checker(LOBBY)
+    found("twice", made.stored, LOBBY, [row(1, ANN, 1), row(2, ANN, 1)], shows=["lobby 2 is '0-1 "])
+
+
+@test("numbers: a hole in the repository, at the start and later")
+def _():
+    found("numbers", checker(LOBBY).stored, LOBBY, [row(2, ANN, 1)])
+    found("numbers", checker(LOBBY, LOBBY).stored, LOBBY, [row(1, ANN, 1), row(3, ANN, 2)],
+          shows=["lobby 3 is '0-2 "])
+
+
+@test("never sent: unknown, not sent yet, changed, by somebody else, with another id, in another room")
+def _():
+    for changes in ({"text": "boo"}, {"text": "9-1 boo"}, {"text": "0-2 boo"}, {"text": "0-1 boo"},
+                    {"text": said.text_of(ANN, 1) + " "}, {"user": "bob"}, {"id": "0-7"}, {"room": ATTIC}):
+        found("never-sent", hears, checker(LOBBY), BOB, 1, ANN, 1, **changes)
+    found("never-sent", checker(LOBBY).stored, LOBBY, [row(1, ANN, 2)])
+    found("never-sent", checker(LOBBY).acked, ANN, 2, LOBBY, 1)
+    found("never-sent", checker(LOBBY).acked, ANN, 1, ATTIC, 1)
+
+
+@test("texts are within the limits, and differ")
+def _():
+    texts = [said.text_of(device, number) for device in range(3) for number in range(2000)]
+    equal(len(set(texts)), len(texts))
+    assert max(len(text.encode()) for text in texts) <= 10000
+    equal([said.parse(text) for text in texts[:2]], [(0, 0), (0, 1)])
+
+
+# ---- one device in one room -----------------------------------------------------------------------
+
+
+def history(last=0):
+    """It has joined, and has all up to `last`."""
+    made = History("Ann in lobby")
+    made.joined(0, 0, last)
+    for seq in range(1, last + 1):
+        made.live(seq)
+    return made
+
+
+@test("a history that is in order: joined, resumed, truncated and fetched")
+def _():
+    made = history(3)
+    made.ended()
+    made.joined(3, 3, 5)
+    for seq in 4, 5, 6:
+        equal(made.live(seq), True, "new")
+    made.joined(None, None, 6)  # once more
+    made.live(7)
+    made.ended()
+    made.joined(7, 100, 120, truncated=True, limit=20)
+    for seq in range(101, 121):
+        made.live(seq)
+    equal(made.lacks(120), "lacks [(8, 100)] of 120")
+    made.page(7, None, 50, list(range(8, 58)), True, 120)
+    made.page(None, 101, 200, list(range(1, 101)), False, 120)
+    equal(made.lacks(120), None)
+    equal(made.first, 0)
+
+
+@test("joined without since: it begins after the last one")
+def _():
+    made = History("Ann in lobby")
+    made.joined(None, None, 41)
+    equal(made.live(42), True)
+    equal((made.first, made.lacks(42)), (41, None))
+
+
+@test("invited without being asked: what is known is dropped, what is between is fetched")
+def _():
+    made = history(5)
+    made.ended()
+    made.joined(None, 3, 5)
+    equal([made.live(seq) for seq in (4, 5, 6)], [False, False, True])
+    made.ended()
+    made.joined(None, 8, 9)
+    made.live(9)
+    equal(made.lacks(9), "lacks [(7, 8)] of 9")
+
+
+@test("hole: a number is left out, live or after a resume")
+def _():
+    found("hole", history(3).live, 5, shows=["got 1 … 3", "got 5"])
+    made = history(3)
+    made.ended()
+    made.joined(3, 3, 9)
+    found("hole", made.live, 5, shows=["asked since=3, answered since=3"])
+
+
+@test("repeat: a number comes again, or an older one after a newer one")
+def _():
+    found("repeat", history(3).live, 3)
+    made = history(3)
+    made.ended()
+    made.joined(3, 3, 3)
+    found("repeat", made.live, 3, shows=["answered since=3", "got 3"])
+
+
+@test("out of order: two neighbours have changed places")
+def _():
+    found("hole", history(3).live, 5)
+
+
+@test("a message of a room that one is not in")
+def _():
+    found("not-joined", History("Ann in lobby").live, 1)
+    made = history(3)
+    made.ended()
+    found("not-joined", made.live, 4, shows=["left"])
+
+
+@test("since: not answered to what was asked")
+def _():
+    for answer in (None, 9), (2, 9), (4, 9), (4, 9, True, 6), (2, 9, True, 7):
+        made = history(3)
+        made.ended()
+        found("since", made.joined, 3, *answer, shows=["asked since=3"])
+    found("since", history(3).joined, None, 3, 3)
+    found("since", History("Ann in lobby").joined, None, 4, 3)
+
+
+@test("lost: the room's last number goes back")
+def _():
+    made = history(3)
+    made.ended()
+    found("lost", made.joined, 3, 2, 2, shows=["got 1 … 3", "answered since=2 lastSeq=2"])
+
+
+@test("history: pages that are not what was asked for")
+def _():
+    for after, before, seqs, more in (
+            (0, None, [1, 3], True), (0, None, [2, 3], True), (0, None, [1, 2], False), (0, None, [], False),
+            (0, None, [2, 1], True), (None, 4, [1, 2], False), (None, 4, [2, 3], False),
+            (None, 4, [1, 2, 3], True), (None, 4, [], False), (None, None, [1, 2, 3, 4], False), (0, None, [1, 2, 3, 4, 5, 6], False)):
+        found("history", history(5).page, after, before, 5, seqs, more, 5)
+    for after, before, seqs, more in (
+            (0, None, [1, 2], True), (3, None, [4, 5], False), (3, None, [4, 5, 6], False), (5, None, [], False),
+            (None, 4, [1, 2, 3], False), (None, 4, [3], True), (None, 1, [], False), (None, None, [5, 6], True)):
+        history(5).page(after, before, 5, seqs, more, 5)
+
+
+@test("not all there at the end")
+def _():
+    equal(History("Ann in lobby").lacks(0), "has not joined")
+    equal(history(3).lacks(4), "has all up to 3 of 4")
+    equal(history(3).lacks(3), None)
+
+
+# ---- the schedule ---------------------------------------------------------------------------------
+
+
+@test("a schedule follows from the seed, has every kind, and does one thing at a time to a target")
+def _():
+    equal(schedule("a", 60, 3, 20), schedule("a", 60, 3, 20))
+    assert schedule("a", 60, 3, 20) != schedule("b", 60, 3, 20)
+    for seed in range(50):
+        faults = schedule(seed, 60, 3, 20)
+        equal({each.kind for each in faults}, set(KINDS), f"kinds of {seed}")
+        ends = {}
+        for each in faults:
+            assert 0 < each.at and each.at + each.seconds <= 60, each
+            what = KINDS[each.kind][0]
+            if what != "device":
+                target = what, each.target
+                assert each.at >= ends.get(target, 0), f"{each} before {ends[target]}"
+                ends[target] = each.at + each.seconds
+
+
+run()
