@@ -40,7 +40,7 @@ C_FILES := $(wildcard server/*.[ch] rooms/*.[ch] repo/*.[ch] pubsub/*.[ch] test/
 all: chatd ## build ./chatd with the page in it
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "%-10s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' Makefile
 
 chatd: $(BUILD)/chatd
 	ln -f $< $@ 2>/dev/null || cp $< $@
@@ -89,6 +89,39 @@ tsan: ## the whole suite under ThreadSanitizer
 .PHONY: chatd_suite
 chatd_suite: tests
 	CHATD=$(abspath $(BUILD)/chatd) UNIT_TESTS=$(abspath $(BUILD)/test/unit) scripts/prove
+
+SECONDS ?= 60
+SEED    ?=
+CHAOS    = CHATD=$(abspath $(BUILD)/chatd) FULL_DISK_LIBRARY=$(abspath $(FULL_DISK)) test/chaos/chaos.py
+FULL_DISK := $(BUILD)/test/tools/full_disk.so
+
+.PHONY: chaos chaos-long chaos-broken
+chaos: $(BUILD)/chatd $(FULL_DISK) ## instances and clients under faults: SECONDS=60 SEED=…
+	$(CHAOS) --seconds=$(SECONDS) --seed=$(SEED)
+
+chaos-long: ## the same for 30 minutes
+	$(MAKE) chaos SECONDS=1800
+
+$(FULL_DISK): test/tools/full_disk.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
+
+# Servers that are broken on purpose: what knows of it is compiled anew, all else is as it is.
+BREAKS    := ACK DEDUPE GAPS ORDER
+BREAKABLE := repo/sqlite_append repo/write_group rooms/subscriber
+define broken_build
+$(BUILD)/broken/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CPPFLAGS) -DCHATD_BREAK_$(1) $$(ALL_CFLAGS) -MMD -MP -c -o $$@ $$<
+$(BUILD)/broken/$(1)/chatd: $(BREAKABLE:%=$(BUILD)/broken/$(1)/%.o) \
+    $(filter-out $(BREAKABLE:%=$(BUILD)/%.o),$(OBJECTS)) $(ASSETS) $(BUILD)/server/main.o
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+-include $(BREAKABLE:%=$(BUILD)/broken/$(1)/%.d)
+endef
+$(foreach break,$(BREAKS),$(eval $(call broken_build,$(break))))
+
+chaos-broken: $(BREAKS:%=$(BUILD)/broken/%/chatd) $(FULL_DISK) ## chaos finds each way in which a server is broken on purpose
+	FULL_DISK_LIBRARY=$(abspath $(FULL_DISK)) test/chaos/broken.py $(abspath $(BUILD)/broken)
 
 .PHONY: flags
 flags: # one a line, for scripts/lint

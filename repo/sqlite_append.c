@@ -86,10 +86,14 @@ static int
 insert(struct connection *connection, sqlite3_stmt *statement, const struct repo_post *post,
        uint64_t seq)
 {
+    const char *client_id = post->client_id;
+#ifdef CHATD_BREAK_DEDUPE /* test/chaos: a repeated message is another one */
+    client_id = NULL;
+#endif
     if (sqlite3_bind_int64(statement, 2, (int64_t)seq) ||
         sqlite3_bind_text(statement, 3, post->sender_id, -1, SQLITE_STATIC) ||
         sqlite3_bind_text(statement, 4, post->sender_name, -1, SQLITE_STATIC) ||
-        sqlite3_bind_text(statement, 5, post->client_id, -1, SQLITE_STATIC) ||
+        sqlite3_bind_text(statement, 5, client_id, -1, SQLITE_STATIC) ||
         sqlite3_bind_int64(statement, 6, post->ts) ||
         sqlite3_bind_text(statement, 7, post->text, (int)post->text_length, SQLITE_STATIC))
         return connection_error(connection);

@@ -107,6 +107,13 @@ write_group_close(struct write_group **group)
     free(closed);
 }
 
+static void
+wake(struct request *request)
+{
+    int error = sem_post(&request->woken);
+    assert(error == 0);
+}
+
 /* ---- transactions ------------------------------------------------------------------------- */
 
 static int
@@ -148,6 +155,13 @@ commit_requests(struct write_group *group, struct request *first)
         error = request->function(connection, request->argument);
         count++;
     }
+#ifdef CHATD_BREAK_ACK /* test/chaos: all but the leader are told of success before there is any */
+    for (struct request *told = first->next; told != NULL && error == 0; told = first->next) {
+        first->next = told->next;
+        wake(told);
+    }
+    sqlite3_sleep(10);
+#endif
     if (error == 0)
         error = execute(connection, STATEMENT_COMMIT, "COMMIT");
     if (error == 0) {
@@ -194,13 +208,6 @@ take(struct write_group *group, bool all, int64_t now)
         group->last = &group->first;
     *end = NULL;
     return taken;
-}
-
-static void
-wake(struct request *request)
-{
-    int error = sem_post(&request->woken);
-    assert(error == 0);
 }
 
 static void

@@ -29,6 +29,13 @@ hand_out(struct batch *batch)
 
     if (batch->count == 0)
         return;
+#ifdef CHATD_BREAK_ORDER /* test/chaos: two neighbours change places */
+    if (batch->count > 1 && message_seq(batch->messages[0]) != 0) {
+        struct message *first = batch->messages[0];
+        batch->messages[0] = batch->messages[1];
+        batch->messages[1] = first;
+    }
+#endif
     lock_take(&room->lock);
     for (size_t i = 0; i < room->member_count; i++) {
         struct member *member = room->members[i]->member;
@@ -77,6 +84,9 @@ fill_gap(struct batch *batch, uint64_t until)
 {
     struct room *room = batch->room;
 
+#ifdef CHATD_BREAK_GAPS /* test/chaos: what pub/sub lost is lost */
+    return true;
+#endif
     while (batch->next < until) {
         uint64_t before = batch->next;
         int error = repo_read(room->rooms->repo, room->stored.number, batch->next - 1, until,
@@ -100,6 +110,9 @@ catch_up(struct batch *batch)
     uint64_t before;
     int error;
 
+#ifdef CHATD_BREAK_GAPS
+    return;
+#endif
     do {
         before = batch->next;
         error = repo_read(room->rooms->repo, room->stored.number, before - 1, UINT64_MAX, BATCH_MAX,
