@@ -21,10 +21,12 @@ PUBSUB := inbox local message payload pubsub queue redis redis_address redis_cha
           topic
 REPO   := schema sqlite sqlite_append sqlite_arrival sqlite_identity sqlite_lease sqlite_missed sqlite_roll \
           sqlite_room sqlite_secret sqlite_user write_group
-ROOMS  := auditor event identifier lobby lobby_reconcile lobby_subscriber lock log mailbox member missed \
-          registry room room_members room_posts rooms roster subscriber utf8
-SERVER := assets bus client client_close client_input command counters handover http json_guard loop options \
-          options_table outbox server upgrade websocket websocket_header
+ROOMS  := auditor catch_up event historian history identifier lobby lobby_call_back lobby_presence \
+          lobby_reconcile lobby_subscriber lock log mailbox member membership registry room room_join room_members \
+          room_posts room_roll rooms roster subscriber utf8
+SERVER := answer api assets bus client client_close client_input client_member client_start command \
+          command_message command_room counters handover http identity json_guard loop options \
+          options_table outbox server token upgrade websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
@@ -139,4 +141,4 @@ install: chatd ## install to $(DESTDIR)$(PREFIX)/bin
 clean: ## remove what was built
 	rm -rf build chatd static/dist
 
--include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BUILD)/server/main.d
+-include $(OBJECTS:.o=.d) $(FIXTURES:.o=.d) $(UNIT:=.d) $(BUILD)/server/main.d

@@ -209,9 +209,9 @@ int repo_users_arrive(struct repo *repo, const struct repo_arrival *arrivals, si
 
 /* A user whose last connection to an instance ended. */
 struct repo_departure {
-    struct repo_user user;
     int64_t seen; /* when that was, in milliseconds since 1970 */
     bool is_last; /* out: it was online until now, and no instance holds it any more */
+    struct repo_user user;
 };
 
 /*

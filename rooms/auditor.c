@@ -16,6 +16,8 @@
 #define AUDIT_MS    1000 /* from one audit to the next */
 #define RENEW_MS    1500 /* after this long the next audit renews the lease */
 #define LEASE_MS    6000 /* how long a lease that is not renewed lasts */
+#define TIDY_MS     60000
+#define TIDY_MAX    1000 /* identities that are removed in one go */
 #define EXPIRED_MAX 128  /* users that are told of in one go */
 
 struct auditor {
@@ -24,6 +26,7 @@ struct auditor {
     bool started;         /* [T] of the main thread */
     atomic_bool stopping; /* [a] */
     int64_t renewed;      /* [T] of the auditor; clock_monotonic_ms, when it was renewed last */
+    int64_t tidied;       /* [T] of the auditor; the same, when expired identities were removed */
 };
 
 /* Has every room read what is stored and was not delivered. */
@@ -121,6 +124,23 @@ renew_lease(struct auditor *auditor, int64_t now)
     return error;
 }
 
+/* Forgets users whose token nobody can use any more. */
+static int
+tidy(struct auditor *auditor, int64_t now)
+{
+    size_t removed;
+
+    if (clock_monotonic_ms() - auditor->tidied < TIDY_MS)
+        return 0;
+    int error = repo_identities_expire(auditor->rooms->repo, now, TIDY_MAX, &removed);
+    /* What is left of many is next. */
+    if (error != 0 || removed < TIDY_MAX)
+        auditor->tidied = clock_monotonic_ms();
+    if (error == 0 && removed > 0)
+        log_info("identities-expired count=%zu", removed);
+    return error;
+}
+
 static void
 report(int error, const char *what)
 {
@@ -139,6 +159,7 @@ audit(struct auditor *auditor)
         report(renew_lease(auditor, now), "lease");
     report(expire_leases(auditor, now), "leases");
     report(lobby_reconcile(auditor->rooms->lobby), "presence");
+    report(tidy(auditor, now), "identities");
 }
 
 static void *
@@ -206,7 +227,9 @@ auditor_close(struct auditor **pointer)
 
     *pointer = NULL;
     assert(!auditor->started);
-    int error = repo_lease_release(rooms->repo, rooms->instance, 0);
+    int64_t until =
+        rooms->presence_grace_ms > 0 ? clock_realtime_ms() + rooms->presence_grace_ms : 0;
+    int error = repo_lease_release(rooms->repo, rooms->instance, until);
     if (error != 0)
         log_warn(-error, "lease-not-released instance=%s", rooms->instance);
     free(auditor);

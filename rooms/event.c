@@ -1,6 +1,7 @@
 #include "rooms/event.h"
 
 #include "pubsub/message.h"
+#include "rooms/history.h"
 #include "rooms/utf8.h"
 
 #include <cjson/cJSON.h>
@@ -95,6 +96,8 @@ event_welcome(const struct event_welcome *welcome)
     struct document document = begin("welcome");
 
     add_user(&document, "user", welcome->user_id, welcome->user_name);
+    add_string(&document, document.root, "token", welcome->token);
+    add_integer(&document, document.root, "tokenExpires", welcome->token_expires);
     cJSON *server = add_object(&document, "server");
     add_string(&document, server, "version", welcome->version);
     add_string(&document, server, "instance", welcome->instance);
@@ -105,6 +108,8 @@ event_welcome(const struct event_welcome *welcome)
     add_integer(&document, limits, "rooms", welcome->rooms);
     add_integer(&document, limits, "underWay", welcome->under_way);
     add_integer(&document, limits, "messagesPerSecond", welcome->messages_per_second);
+    add_integer(&document, limits, "resume", welcome->resume);
+    add_integer(&document, limits, "history", HISTORY_MAX);
     return finish(&document, 0, 512);
 }
 
@@ -126,21 +131,35 @@ event_error(const struct event_error *error)
 }
 
 struct message *
-event_room_joined(const struct repo_room *room, const char *other_id, const char *other_name,
-                  uint64_t last_seq)
+event_room_joined(const struct event_joined *joined)
 {
+    const struct repo_room *room = joined->room;
     struct document document = begin("room-joined");
 
     cJSON *target = add_object(&document, "target");
     add_string(&document, target, "id", room->id);
     add_string(&document, target, "name", room->name);
     add_bool(&document, target, "private", room->is_private);
-    if (other_id != NULL)
-        add_user(&document, "sender", other_id, other_name);
+    if (joined->other_id != NULL)
+        add_user(&document, "sender", joined->other_id, joined->other_name);
     else if (!document.failed)
         document.failed = cJSON_AddNullToObject(document.root, "sender") == NULL;
-    add_integer(&document, document.root, "lastSeq", (int64_t)last_seq);
+    add_integer(&document, document.root, "lastSeq", (int64_t)joined->last_seq);
+    if (joined->since != UINT64_MAX)
+        add_integer(&document, document.root, "since", (int64_t)joined->since);
+    if (joined->truncated)
+        add_bool(&document, document.root, "truncated", true);
     return finish(&document, 0, 256);
+}
+
+static void
+add_chat(struct document *document, const struct repo_message *chat)
+{
+    add_user(document, "sender", chat->sender_id, chat->sender_name);
+    add_integer(document, document->root, "seq", (int64_t)chat->seq);
+    add_integer(document, document->root, "ts", chat->ts);
+    if (chat->client_id != NULL)
+        add_string(document, document->root, "id", chat->client_id);
 }
 
 struct message *
@@ -150,12 +169,19 @@ event_chat(const struct repo_room *room, const struct repo_message *chat)
 
     add_string(&document, document.root, "message", chat->text);
     add_room(&document, room);
-    add_user(&document, "sender", chat->sender_id, chat->sender_name);
-    add_integer(&document, document.root, "seq", (int64_t)chat->seq);
-    add_integer(&document, document.root, "ts", chat->ts);
-    if (chat->client_id != NULL)
-        add_string(&document, document.root, "id", chat->client_id);
+    add_chat(&document, chat);
     return finish(&document, chat->seq, chat->text_length + 384);
+}
+
+struct message *
+event_history_entry(const struct repo_message *chat)
+{
+    struct document document = {.root = cJSON_CreateObject()};
+
+    document.failed = document.root == NULL;
+    add_string(&document, document.root, "message", chat->text);
+    add_chat(&document, chat);
+    return finish(&document, chat->seq, chat->text_length + 256);
 }
 
 struct message *
@@ -166,6 +192,16 @@ event_notice(const struct repo_room *room, const char *text)
     add_string(&document, document.root, "message", text);
     add_room(&document, room);
     return finish(&document, 0, 384);
+}
+
+struct message *
+event_typing(const struct repo_room *room, const char *user_id, const char *user_name)
+{
+    struct document document = begin("typing");
+
+    add_room(&document, room);
+    add_user(&document, "sender", user_id, user_name);
+    return finish(&document, 0, 256);
 }
 
 struct message *

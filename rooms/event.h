@@ -21,6 +21,8 @@ struct message;
 struct event_welcome {
     const char *user_id;
     const char *user_name;
+    const char *token;
+    int64_t token_expires; /* milliseconds since 1970 */
     const char *version;
     const char *instance;
     unsigned message_bytes;
@@ -28,6 +30,7 @@ struct event_welcome {
     unsigned rooms;
     unsigned under_way;
     unsigned messages_per_second; /* 0: no limit */
+    unsigned resume;
 };
 
 /* A refusal. The pointers after `retry` may be NULL. */
@@ -44,15 +47,30 @@ struct message *event_welcome(const struct event_welcome *welcome);
 
 struct message *event_error(const struct event_error *error);
 
-/* `other_id` and `other_name`: of a private room's other user, else NULL. */
-struct message *event_room_joined(const struct repo_room *room, const char *other_id,
-                                  const char *other_name, uint64_t last_seq);
+/* What `room-joined` says. */
+struct event_joined {
+    const struct repo_room *room;
+    const char *other_id; /* of a private room's other user, else NULL */
+    const char *other_name;
+    uint64_t last_seq;
+    uint64_t since; /* what follows begins after this one; UINT64_MAX: after last_seq */
+    bool truncated;
+};
+
+struct message *event_room_joined(const struct event_joined *joined);
 
 /* A stored message. */
 struct message *event_chat(const struct repo_room *room, const struct repo_message *chat);
 
+/* The same as an entry of a `history` document: not a whole one. */
+struct message *event_history_entry(const struct repo_message *chat);
+
 /* A notice: `text` is for people, and not stored. */
 struct message *event_notice(const struct repo_room *room, const char *text);
+
+/* The user is typing in the room. */
+struct message *event_typing(const struct repo_room *room, const char *user_id,
+                             const char *user_name);
 
 struct message *event_ack(const char *room_id, const char *client_id, uint64_t seq, int64_t ts);
 

@@ -12,143 +12,104 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUN_MAX 256 /* arrivals or departures that are handled in one go */
-
 static void
-link_member(struct member **list, struct member *member)
+handle_run(struct lobby *lobby, enum lobby_request request, struct member **run, size_t count)
 {
-    member->lobby_previous = NULL;
-    member->lobby_next = *list;
-    if (*list != NULL)
-        (*list)->lobby_previous = member;
-    *list = member;
+    switch (request) {
+    case LOBBY_ARRIVE:
+        lobby_handle_arrivals(lobby, run, count);
+        break;
+    case LOBBY_DEPART:
+        lobby_handle_departures(lobby, run, count);
+        break;
+    case LOBBY_CALL_BACK:
+        for (size_t i = 0; i < count; i++)
+            lobby_handle_call_back(lobby, run[i]);
+        break;
+    case LOBBY_PASS:
+        lock_take(&lobby->lock);
+        lobby->flushed = true;
+        lock_condition_signal(&lobby->passed);
+        lock_drop(&lobby->lock);
+        break;
+    }
 }
 
+/* Handles what is alike and in a row in one go. */
 static void
-unlink_member(struct lobby *lobby, struct member *member)
+handle_all(struct lobby *lobby, struct mail *batch)
 {
-    struct member **list = member->presence == MEMBER_WAITING ? &lobby->waiting : &lobby->present;
+    struct member *run[LOBBY_RUN_MAX];
 
-    if (member->lobby_previous != NULL)
-        member->lobby_previous->lobby_next = member->lobby_next;
-    else
-        *list = member->lobby_next;
-    if (member->lobby_next != NULL)
-        member->lobby_next->lobby_previous = member->lobby_previous;
-}
-
-static void
-describe(const struct lobby *lobby, const struct member *member, struct repo_user *user)
-{
-    snprintf(user->id, sizeof(user->id), "%s", member->id);
-    snprintf(user->name, sizeof(user->name), "%s", member->name);
-    snprintf(user->instance, sizeof(user->instance), "%s", lobby->rooms->instance);
-}
-
-/* What is not told now is told when the auditor has compared. */
-void
-lobby_publish(struct lobby *lobby, bool online, const struct repo_user *users, size_t count)
-{
-    struct message *events[RUN_MAX];
-
-    for (size_t done = 0; done < count;) {
-        size_t event_count = 0;
-        for (; done < count && event_count < RUN_MAX; done++) {
-            struct message *event = event_presence(online, users[done].id, users[done].name);
-            if (event != NULL)
-                events[event_count++] = event;
+    while (batch != NULL) {
+        enum lobby_request request = ((struct lobby_mail *)batch)->request;
+        size_t count = 0;
+        while (batch != NULL && count < LOBBY_RUN_MAX &&
+               ((struct lobby_mail *)batch)->request == request) {
+            run[count++] = ((struct lobby_mail *)batch)->member;
+            batch = batch->next;
         }
-        if (event_count > 0)
-            channel_publish(lobby->channel, events, event_count);
-        for (size_t i = 0; i < event_count; i++)
-            message_rele(events[i]);
+        handle_run(lobby, request, run, count);
     }
 }
 
-static void
-store(struct lobby *lobby, bool online, const struct repo_user *users, size_t count)
+/* How long to wait for mail, in ms; -1: without a limit. */
+static int64_t
+patience(struct lobby *lobby)
 {
-    lock_assert_none();
-    int error = online ? repo_users_add(lobby->rooms->repo, users, count)
-                       : repo_users_remove(lobby->rooms->repo, users, count);
-    if (error == 0)
-        return;
-    log_warn(-error, "presence-not-stored users=%zu", count);
-    atomic_store(&lobby->unstored, true);
-}
+    int64_t first = lobby_grace_end(lobby);
+    int64_t call = lobby_call_back_at(lobby);
+    int64_t now = clock_monotonic_ms();
 
-static void
-arrive(struct lobby *lobby, struct member **members, size_t count)
-{
-    struct repo_user users[RUN_MAX];
-
-    assert(count > 0);
-    for (size_t i = 0; i < count; i++)
-        describe(lobby, members[i], &users[i]);
-    /* Here before there: a row of ours without a member is taken for a ghost. */
-    lock_take(&lobby->lock);
-    for (size_t i = 0; i < count; i++) {
-        struct roster_user *user = roster_find(&lobby->roster, members[i]->id);
-        if (user == NULL)
-            user = roster_add(&lobby->roster, members[i]->id, members[i]->name);
-        if (user != NULL)
-            user->local = members[i];
-        members[i]->presence = MEMBER_WAITING;
-        link_member(&lobby->waiting, members[i]);
-    }
-    lock_drop(&lobby->lock);
-    store(lobby, true, users, count);
-    lobby_publish(lobby, true, users, count);
-    channel_nudge(lobby->channel);
-}
-
-static void
-depart(struct lobby *lobby, struct member **members, size_t count)
-{
-    struct repo_user users[RUN_MAX];
-
-    assert(count > 0);
-    lock_take(&lobby->lock);
-    for (size_t i = 0; i < count; i++) {
-        describe(lobby, members[i], &users[i]);
-        unlink_member(lobby, members[i]);
-        members[i]->presence = MEMBER_ABSENT;
-        struct roster_user *user = roster_find(&lobby->roster, members[i]->id);
-        if (user != NULL)
-            user->local = NULL;
-        if (user != NULL && user->segment == NULL)
-            roster_remove(&lobby->roster, user);
-    }
-    lock_drop(&lobby->lock);
-    store(lobby, false, users, count);
-    lobby_publish(lobby, false, users, count);
-    for (size_t i = 0; i < count; i++)
-        members[i]->operations->release(members[i]);
+    if (call < first)
+        first = call;
+    if (first == INT64_MAX)
+        return -1;
+    return first > now ? first - now : 0;
 }
 
 static void *
 lobby_main(void *argument)
 {
     struct lobby *lobby = argument;
-    struct member *run[RUN_MAX];
-    struct mail *batch;
 
-    while ((batch = mailbox_take(&lobby->mailbox, -1)) != NULL) {
-        while (batch != NULL) {
-            bool arrives = ((struct lobby_mail *)batch)->arrives;
-            size_t count = 0;
-            while (batch != NULL && count < RUN_MAX &&
-                   ((struct lobby_mail *)batch)->arrives == arrives) {
-                run[count++] = ((struct lobby_mail *)batch)->member;
-                batch = batch->next;
-            }
-            if (arrives)
-                arrive(lobby, run, count);
-            else
-                depart(lobby, run, count);
+    for (;;) {
+        struct mail *batch = mailbox_take(&lobby->mailbox, patience(lobby));
+        /* Whose grace was not over yet is left to the lease. */
+        if (batch == NULL && atomic_load(&lobby->closing)) {
+            lobby_drop_call_backs(lobby);
+            return NULL;
         }
+        handle_all(lobby, batch);
+        lobby_end_graces(lobby);
+        lobby_do_call_backs(lobby);
     }
-    return NULL;
+}
+
+static struct lobby *
+lobby_new(struct rooms *rooms)
+{
+    struct lobby *lobby = calloc(1, sizeof(*lobby));
+    if (lobby == NULL)
+        return NULL;
+    lobby->rooms = rooms;
+    mailbox_init(&lobby->mailbox);
+    lock_init(&lobby->lock, LOCK_LOBBY);
+    lock_condition_init(&lobby->passed);
+    roster_init(&lobby->roster);
+    atomic_store(&lobby->unstored, true);
+    return lobby;
+}
+
+static void
+lobby_free(struct lobby *lobby)
+{
+    roster_destroy(&lobby->roster);
+    lock_condition_destroy(&lobby->passed);
+    lock_destroy(&lobby->lock);
+    mailbox_destroy(&lobby->mailbox);
+    free(lobby->announcements);
+    free(lobby);
 }
 
 int
@@ -156,14 +117,9 @@ lobby_open(struct rooms *rooms, struct lobby **out)
 {
     char channel[PUBSUB_CHANNEL_NAME_SIZE];
 
-    struct lobby *lobby = calloc(1, sizeof(*lobby));
+    struct lobby *lobby = lobby_new(rooms);
     if (lobby == NULL)
         return -ENOMEM;
-    lobby->rooms = rooms;
-    mailbox_init(&lobby->mailbox);
-    lock_init(&lobby->lock, LOCK_LOBBY);
-    roster_init(&lobby->roster);
-    atomic_store(&lobby->unstored, true);
     snprintf(channel, sizeof(channel), "%.64s:general", rooms->channel_prefix);
     int error = pubsub_channel_open(rooms->pubsub, channel, "general", &lobby->channel);
     if (error != 0)
@@ -186,11 +142,7 @@ stop_subscriber:
 close_channel:
     channel_close(&lobby->channel);
 free_lobby:
-    roster_destroy(&lobby->roster);
-    lock_destroy(&lobby->lock);
-    mailbox_destroy(&lobby->mailbox);
-    free(lobby->announcements);
-    free(lobby);
+    lobby_free(lobby);
     return error;
 }
 
@@ -200,6 +152,7 @@ lobby_close(struct lobby **pointer)
     struct lobby *lobby = *pointer;
 
     *pointer = NULL;
+    atomic_store(&lobby->closing, true);
     mailbox_close(&lobby->mailbox);
     int error = pthread_join(lobby->thread, NULL);
     assert(error == 0);
@@ -208,33 +161,49 @@ lobby_close(struct lobby **pointer)
     assert(error == 0);
     channel_close(&lobby->channel);
     assert(lobby->present == NULL && lobby->waiting == NULL);
-    roster_destroy(&lobby->roster);
-    lock_destroy(&lobby->lock);
-    mailbox_destroy(&lobby->mailbox);
-    free(lobby->announcements);
-    free(lobby);
+    lobby_free(lobby);
 }
 
 static void
-put(struct lobby *lobby, struct lobby_mail *mail, struct member *member, bool arrives)
+put(struct lobby *lobby, struct lobby_mail *mail, struct member *member, enum lobby_request request)
 {
     mail->member = member;
-    mail->arrives = arrives;
+    mail->request = request;
     int error = mailbox_put(&lobby->mailbox, &mail->mail);
     assert(error == 0); /* the lobby is closed after the last member has departed */
 }
 
-void
-lobby_arrive(struct lobby *lobby, struct member *member)
+int
+lobby_arrive(struct lobby *lobby, struct member *member, const struct member_identity *identity)
 {
+    member->identity = malloc(sizeof(*identity));
+    if (member->identity == NULL)
+        return -ENOMEM;
+    *member->identity = *identity;
     member->operations->hold(member);
-    put(lobby, &member->arrival, member, true);
+    put(lobby, &member->arrival, member, LOBBY_ARRIVE);
+    return 0;
 }
 
 void
 lobby_depart(struct lobby *lobby, struct member *member)
 {
-    put(lobby, &member->departure, member, false);
+    put(lobby, &member->departure, member, LOBBY_DEPART);
+}
+
+void
+lobby_flush(struct lobby *lobby)
+{
+    struct lobby_mail pass = {.request = LOBBY_PASS};
+
+    lock_take(&lobby->lock);
+    lobby->flushed = false;
+    lock_drop(&lobby->lock);
+    put(lobby, &pass, NULL, LOBBY_PASS);
+    lock_take(&lobby->lock);
+    while (!lobby->flushed)
+        lock_wait(&lobby->lock, &lobby->passed);
+    lock_drop(&lobby->lock);
 }
 
 void

@@ -12,6 +12,7 @@
 
 struct lobby;
 struct member;
+struct member_identity;
 struct rooms;
 
 /* Opens the lobby and starts its threads. Blocks. Returns 0 or a negative errno. */
@@ -21,10 +22,15 @@ int lobby_open(struct rooms *rooms, struct lobby **out);
 void lobby_close(struct lobby **pointer);
 
 /*
- * The member is online from now on: it is announced, gets the list, and is held until it departs.
- * Once a member; any thread; never blocks.
+ * The member is online from now on: it is stored, told so (`arrived`), announced, and given the list;
+ * it is held until it departs. The identity is copied. Once a member; any thread; does not block.
+ * Errors: -ENOMEM, when nothing has happened.
  */
-void lobby_arrive(struct lobby *lobby, struct member *member);
+int lobby_arrive(struct lobby *lobby, struct member *member,
+                 const struct member_identity *identity);
+
+/* Waits until everybody who arrived or departed before is seen to. Blocks on the repository. */
+void lobby_flush(struct lobby *lobby);
 
 /* The member, which has arrived, is gone. Once a member; any thread; never blocks. */
 void lobby_depart(struct lobby *lobby, struct member *member);

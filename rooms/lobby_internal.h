@@ -16,6 +16,8 @@
 
 struct channel;
 
+#define LOBBY_RUN_MAX 256 /* arrivals or departures that are handled in one go */
+
 /* A change that was not told yet. */
 struct announcement {
     bool online;
@@ -34,12 +36,42 @@ struct lobby {
     struct roster roster;               /* [m] */
     struct member *present;             /* [m] who is told of changes */
     struct member *waiting;             /* [m] who is to be given the list first */
+    struct roster_user *grace_first;    /* [m] who has no connection here any more, oldest first */
+    struct roster_user *grace_last;     /* [m] */
+    struct member *first_call;          /* [T] of the lobby: who is to be called back */
+    struct member *last_call;           /* [T] */
     struct announcement *announcements; /* [m] */
     size_t announcement_count;          /* [m] */
     size_t announcement_capacity;       /* [m] */
+    bool flushed;                       /* [m] what lobby_flush waits for */
+    pthread_cond_t passed;              /* that it was set */
+    atomic_bool closing;                /* [a] the mailbox is closed, or about to be */
     uint64_t version;                   /* [T] of the auditor: the users' version last compared */
     atomic_bool unstored; /* [a] a change may be missing: compare whatever the version says */
 };
+
+/*
+ * Who comes and goes (lobby_presence.c), the lobby's thread only; they block on the repository. The
+ * members of a call are handled in one go, at most LOBBY_RUN_MAX.
+ */
+void lobby_handle_arrivals(struct lobby *lobby, struct member **members, size_t count);
+void lobby_handle_departures(struct lobby *lobby, struct member **members, size_t count);
+
+/* When the first grace ends (clock_monotonic_ms); INT64_MAX: nobody has one. */
+int64_t lobby_grace_end(struct lobby *lobby);
+
+/* Lets those go whose grace is over. */
+void lobby_end_graces(struct lobby *lobby);
+
+/*
+ * Bringing members into their private rooms with news (lobby_call_back.c), the lobby's thread only:
+ * takes a member over, with a reference; when the first one's time comes (clock_monotonic_ms, or
+ * INT64_MAX); does it for those whose time has come, which blocks on the repository; forgets all.
+ */
+void lobby_handle_call_back(struct lobby *lobby, struct member *member);
+int64_t lobby_call_back_at(const struct lobby *lobby);
+void lobby_do_call_backs(struct lobby *lobby);
+void lobby_drop_call_backs(struct lobby *lobby);
 
 /* The subscriber's thread: until the channel is stopped. */
 void *lobby_subscriber_main(void *argument);

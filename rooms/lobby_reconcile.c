@@ -101,7 +101,7 @@ compare_user(struct roster_user *user, void *argument)
     struct comparison *comparison = argument;
     const char *instance = comparison->lobby->rooms->instance;
 
-    if (user->local != NULL) {
+    if (roster_is_held(user)) {
         if (!has_row(&comparison->stored, user->id, instance))
             append(&comparison->unstored, user->id, user->name, instance);
     } else if (user->segment != NULL && !has(&comparison->stored, user->id)) {
@@ -120,7 +120,7 @@ compare(struct comparison *comparison)
         const struct repo_user *row = &comparison->stored.items[i];
         const struct roster_user *user = roster_find(&lobby->roster, row->id);
         bool is_ours = strcmp(row->instance, lobby->rooms->instance) == 0;
-        if (is_ours && (user == NULL || user->local == NULL))
+        if (is_ours && (user == NULL || !roster_is_held(user)))
             append(&comparison->ghosts, row->id, row->name, row->instance);
         else if (user == NULL || user->segment == NULL)
             append(&comparison->unknown, row->id, row->name, row->instance);

@@ -63,7 +63,7 @@ lobby_apply_left(struct lobby *lobby, const char *id)
     lock_assert_held(&lobby->lock);
     struct roster_user *user = roster_find(&lobby->roster, id);
     /* Whether somebody who is here has left is for this instance alone to say. */
-    if (user == NULL || user->segment == NULL || user->local != NULL)
+    if (user == NULL || user->segment == NULL || roster_is_held(user))
         return;
     atomic_store(&lobby->unstored, true);
     if (user->announcement != 0)
@@ -73,23 +73,44 @@ lobby_apply_left(struct lobby *lobby, const char *id)
     roster_remove(&lobby->roster, user);
 }
 
-/* Whom an invitation is for, held, when that is somebody here; the lobby's lock is held. */
-static struct member *
-invited(struct lobby *lobby, const struct event_general *event)
+/* Who is here of the user that an invitation is for, each held; the lobby's lock is held. */
+static struct member **
+invited(struct lobby *lobby, const struct event_general *event, size_t *count)
 {
     const struct roster_user *to = roster_find(&lobby->roster, event->to_id);
+    struct member **members = NULL;
 
-    if (to == NULL || to->local == NULL || strcmp(event->to_id, event->user_id) == 0)
+    *count = 0;
+    if (to == NULL || strcmp(event->to_id, event->user_id) == 0)
         return NULL;
-    to->local->operations->hold(to->local);
-    return to->local;
+    for (const struct member *at = to->local; at != NULL; at = at->same_user)
+        (*count)++;
+    if (*count > 0)
+        members = malloc(*count * sizeof(struct member *));
+    *count = 0;
+    for (struct member *at = to->local; at != NULL && members != NULL; at = at->same_user) {
+        at->operations->hold(at);
+        members[(*count)++] = at;
+    }
+    return members;
+}
+
+static void
+accept(struct lobby *lobby, const struct event_general *event, struct member *member)
+{
+    int error = member_accept_private(member, lobby->rooms, event->user_id, event->last_seq);
+    /* Whoever has gone, or is in as many rooms as it may, is not for the log. */
+    if (error == -ENOMEM || error == -EAGAIN || error == -ENFILE)
+        log_warn(-error, "invitation-not-accepted user=%s", event->to_id);
+    member->operations->release(member);
 }
 
 static void
 apply(struct lobby *lobby, struct message *message)
 {
     struct event_general event;
-    struct member *member = NULL;
+    struct member **members = NULL;
+    size_t count = 0;
     size_t length;
     const char *text = message_text(message, &length);
 
@@ -107,17 +128,13 @@ apply(struct lobby *lobby, struct message *message)
         lobby_apply_left(lobby, event.user_id);
         break;
     case EVENT_INVITATION:
-        member = invited(lobby, &event);
+        members = invited(lobby, &event, &count);
         break;
     }
     lock_drop(&lobby->lock);
-    if (member != NULL) {
-        int error = member_accept_private(member, lobby->rooms, event.user_id, event.last_seq);
-        /* Whoever has gone, or is in as many rooms as it may, is not for the log. */
-        if (error == -ENOMEM || error == -EAGAIN || error == -ENFILE)
-            log_warn(-error, "invitation-not-accepted user=%s", event.to_id);
-        member->operations->release(member);
-    }
+    for (size_t i = 0; i < count; i++)
+        accept(lobby, &event, members[i]);
+    free(members);
 }
 
 /*
@@ -195,6 +212,23 @@ tell_changes(struct lobby *lobby)
 }
 
 /*
+ * Has the member brought into its private rooms with news, once it had the time to join those that
+ * it knows of; the lobby's lock is held.
+ */
+static void
+call_back(struct lobby *lobby, struct member *member)
+{
+    struct lobby_mail *mail = &member->arrival; /* which was handled */
+
+    if (member->seen == 0)
+        return;
+    member->operations->hold(member);
+    mail->request = LOBBY_CALL_BACK;
+    if (mailbox_put(&lobby->mailbox, &mail->mail) != 0)
+        member->operations->release(member); /* the lobby closes, and the member departs */
+}
+
+/*
  * Gives who waits the list, once it has nothing that is still to be told; the lobby's lock is held.
  */
 static void
@@ -214,6 +248,7 @@ give_list(struct lobby *lobby)
         lobby->present = member;
         member->presence = MEMBER_PRESENT;
         member->operations->deliver_list(member, lobby->roster.list, lobby->roster.list_count);
+        call_back(lobby, member);
     }
 }
 

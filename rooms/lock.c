@@ -89,6 +89,13 @@ lock_condition_signal(pthread_cond_t *condition)
 }
 
 void
+lock_condition_broadcast(pthread_cond_t *condition)
+{
+    int error = pthread_cond_broadcast(condition);
+    assert(error == 0);
+}
+
+void
 lock_wait(struct lock *lock, pthread_cond_t *condition)
 {
     assert(held_count == 1 && held[0] == lock);

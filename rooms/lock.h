@@ -17,6 +17,7 @@ enum lock_rank {
     LOCK_LOBBY,        /* who is online, and who is told of it */
     LOCK_ROOM,         /* a room's local members */
     LOCK_MEMBER,       /* a member's rooms */
+    LOCK_HISTORIAN,    /* what is to be read of the past */
     LOCK_MAILBOX,      /* a mailbox */
     LOCK_CLIENT,       /* a connection's socket and outbox */
     LOCK_LOOP,         /* what other threads ask of an I/O loop */
@@ -48,6 +49,9 @@ void lock_condition_init(pthread_cond_t *condition);
 void lock_condition_destroy(pthread_cond_t *condition);
 
 void lock_condition_signal(pthread_cond_t *condition);
+
+/* Wakes all who wait. */
+void lock_condition_broadcast(pthread_cond_t *condition);
 
 /* Waits with the lock, which is dropped meanwhile and must be the only one that is held. */
 void lock_wait(struct lock *lock, pthread_cond_t *condition);

@@ -1,7 +1,7 @@
 #include "rooms/member.h"
 
 #include "repo/repo.h"
-#include "rooms/missed.h"
+#include "rooms/historian.h"
 #include "rooms/registry.h"
 #include "rooms/room.h"
 #include "rooms/rooms.h"
@@ -26,7 +26,7 @@ member_init(struct member *member, const struct member_operations *operations, c
 void
 member_destroy(struct member *member)
 {
-    assert(member->memberships == NULL);
+    assert(member->memberships == NULL && member->resting == NULL);
     lock_destroy(&member->lock);
 }
 
@@ -82,42 +82,14 @@ find_by_id(struct member *member, const char *room_id)
     return NULL;
 }
 
-static struct membership *
-membership_new(struct member *member, struct room *room, bool invited, uint64_t since)
-{
-    struct membership *membership = calloc(1, sizeof(*membership));
-    if (membership == NULL)
-        return NULL;
-    membership->join.request = ROOM_JOIN;
-    membership->join.membership = membership;
-    membership->leave.request = ROOM_LEAVE;
-    membership->leave.membership = membership;
-    membership->index = SIZE_MAX;
-    membership->invited = invited;
-    membership->since = since;
-    membership->member = member;
-    membership->room = room;
-    member->operations->hold(member);
-    room_hold(room);
-    return membership;
-}
-
-void
-membership_free(struct membership *membership)
-{
-    room_rele(membership->room);
-    membership->member->operations->release(membership->member);
-    free(membership);
-}
-
-/* Asks for an answer where the member is in the room already; the member's lock is held. */
+/* Puts a mail of its own into the room's mailbox; the member's lock is held. */
 static int
-put_again(struct membership *membership)
+put_request(struct membership *membership, enum room_request request)
 {
     struct room_mail *mail = calloc(1, sizeof(*mail));
     if (mail == NULL)
         return -ENOMEM;
-    mail->request = ROOM_JOIN_AGAIN;
+    mail->request = request;
     mail->membership = membership;
     if (mailbox_put(&membership->room->mailbox, &mail->mail) == 0)
         return 0;
@@ -144,7 +116,7 @@ put_join(struct member *member, struct room *room, bool invited, uint64_t since,
     } else if (member->room_count >= maximum) {
         error = -EMFILE;
     } else if (there != NULL) {
-        error = invited ? -EALREADY : put_again(there);
+        error = invited ? -EALREADY : put_request(there, ROOM_JOIN_AGAIN);
     } else {
         error = mailbox_put(&room->mailbox, &made->join.mail);
         if (error == 0) {
@@ -170,7 +142,7 @@ join_beforehand(struct member *member, const char *key, bool invited, unsigned m
     lock_take(&member->lock);
     struct membership *there = find_by_key(member, key);
     if (there != NULL) {
-        error = invited ? 0 : put_again(there);
+        error = invited ? 0 : put_request(there, ROOM_JOIN_AGAIN);
         if (error == 0)
             error = -EALREADY;
     } else if (member->room_count >= maximum) {
@@ -202,7 +174,8 @@ join_key(struct member *member, struct rooms *rooms, const char *key, const stru
 }
 
 int
-member_join(struct member *member, struct rooms *rooms, const char *name, size_t length)
+member_join(struct member *member, struct rooms *rooms, const char *name, size_t length,
+            uint64_t since)
 {
     char key[1 + REPO_ROOM_NAME_SIZE];
 
@@ -210,7 +183,7 @@ member_join(struct member *member, struct rooms *rooms, const char *name, size_t
     key[0] = 'r';
     memcpy(key + 1, name, length);
     key[1 + length] = '\0';
-    return join_key(member, rooms, key, NULL, false, MISSED_NONE);
+    return join_key(member, rooms, key, NULL, false, since);
 }
 
 static int
@@ -226,9 +199,10 @@ join_pair(struct member *member, struct rooms *rooms, const char *other_id, bool
 }
 
 int
-member_join_private(struct member *member, struct rooms *rooms, const char *other_id)
+member_join_private(struct member *member, struct rooms *rooms, const char *other_id,
+                    uint64_t since)
 {
-    return join_pair(member, rooms, other_id, false, MISSED_NONE);
+    return join_pair(member, rooms, other_id, false, since);
 }
 
 int
@@ -254,6 +228,7 @@ member_leave(struct member *member, const char *room_id)
     lock_take(&member->lock);
     struct membership *membership = find_by_id(member, room_id);
     if (membership != NULL) {
+        membership->by_choice = true;
         member_put_leave(member, membership);
         error = 0;
     }
@@ -298,4 +273,43 @@ member_post(struct member *member, const char *room_id, const char *text, size_t
     if (error != 0)
         free(post);
     return error;
+}
+
+int
+member_type(struct member *member, const char *room_id)
+{
+    int error = -ENOENT;
+
+    lock_take(&member->lock);
+    struct membership *membership = find_by_id(member, room_id);
+    if (membership != NULL)
+        error = put_request(membership, ROOM_TYPING);
+    lock_drop(&member->lock);
+    return error;
+}
+
+int
+member_read_history(struct member *member, const char *room_id, const struct history_range *range,
+                    const char *client_id)
+{
+    struct room *room = NULL;
+
+    lock_take(&member->lock);
+    const struct membership *membership = find_by_id(member, room_id);
+    if (membership != NULL) {
+        room = membership->room;
+        room_hold(room);
+    }
+    lock_drop(&member->lock);
+    if (room == NULL)
+        return -ENOENT;
+    int error = history_request(member, room, range, client_id);
+    room_rele(room);
+    return error;
+}
+
+void
+member_drained(struct member *member, struct rooms *rooms)
+{
+    historian_wake(rooms->historian, member);
 }

@@ -8,6 +8,7 @@
 #ifndef ROOMS_MEMBER_H
 #define ROOMS_MEMBER_H
 
+#include "repo/repo.h"
 #include "rooms/identifier.h"
 #include "rooms/lock.h"
 #include "rooms/mailbox.h"
@@ -16,12 +17,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct history_range;
 struct member;
 struct membership;
 struct message;
+struct reading_job;
 struct rooms;
 
 #define MEMBER_UNDER_WAY_MAX 64 /* requests of one member that should be under way at most */
+#define MEMBER_SINCE_NONE    UINT64_MAX /* in place of a seq: what was missed is not asked for */
 
 /* What a member can do. Each may be called from any thread and must not block. */
 struct member_operations {
@@ -31,12 +35,24 @@ struct member_operations {
      */
     void (*deliver)(struct member *member, struct message *const *messages, size_t count);
     /*
-     * The same for the list of who is online, which may be larger than what may wait for a member
-     * otherwise.
+     * The same for the list of who is online, and for what is read of the past: either may be larger
+     * than what may wait for a member otherwise.
      */
     void (*deliver_list)(struct member *member, struct message *const *messages, size_t count);
+    /* The same for what is a hint for people, and the first to be dropped for who reads slowly. */
+    void (*deliver_hints)(struct member *member, struct message *const *messages, size_t count);
     /* `count` of its requests were answered, or will not be. */
     void (*answered)(struct member *member, unsigned count);
+    /*
+     * The lobby has stored the member (0), or could not (a negative errno): then it is to depart.
+     * Once, before anything is delivered, with no lock held.
+     */
+    void (*arrived)(struct member *member, int error);
+    /*
+     * Whether so much waits for it already that nothing from the past should be added now. If so,
+     * member_drained is called once less waits, or the member is gone.
+     */
+    bool (*is_behind)(struct member *member);
     /* Takes one more reference. */
     void (*hold)(struct member *member);
     /* Gives one reference back. */
@@ -50,11 +66,25 @@ enum member_presence {
     MEMBER_PRESENT, /* has the list and is told of every change */
 };
 
+enum lobby_request {
+    LOBBY_ARRIVE,
+    LOBBY_CALL_BACK, /* into private rooms with news */
+    LOBBY_DEPART,
+    LOBBY_PASS, /* of lobby_flush */
+};
+
 /* Part of the member, so that arriving and departing cannot fail. */
 struct lobby_mail {
     struct mail mail;
     struct member *member;
-    bool arrives;
+    enum lobby_request request;
+};
+
+/* What makes a user come back as the same one. */
+struct member_identity {
+    unsigned char token_hash[REPO_TOKEN_HASH_BYTES];
+    int64_t expires; /* milliseconds since 1970 */
+    int64_t seen;    /* the same: when it was online last; 0: it is new */
 };
 
 struct member {
@@ -63,6 +93,11 @@ struct member {
     struct membership *memberships;             /* [m] the one used last is first */
     struct member *lobby_next;                  /* [lobby's lock] */
     struct member *lobby_previous;              /* [lobby's lock] */
+    struct member *same_user;                   /* [lobby's lock] another one here of this user */
+    struct reading_job *resting;                /* [historian's lock] until it is drained */
+    struct member_identity *identity;           /* [T] of the lobby, until it is stored */
+    int64_t seen;                               /* [T] of the lobby; of the identity */
+    int64_t call_back_at;                       /* [T] of the lobby; clock_monotonic_ms */
     struct lobby_mail arrival;                  /* [T] of the lobby, once sent */
     struct lobby_mail departure;                /* [T] of the lobby, once sent */
     struct lock lock;                           /* rank LOCK_MEMBER: the fields marked [m] */
@@ -91,11 +126,16 @@ void member_destroy(struct member *member);
  *   -ECANCELED  the member has left for good
  */
 
-/* Joins the public room of that name (valid, of `length` bytes), which is made when it is new. */
-int member_join(struct member *member, struct rooms *rooms, const char *name, size_t length);
+/*
+ * Joins the public room of that name (valid, of `length` bytes), which is made when it is new. With
+ * `since`, the member first gets what came after that seq.
+ */
+int member_join(struct member *member, struct rooms *rooms, const char *name, size_t length,
+                uint64_t since);
 
-/* Joins the private room with the user `other_id`, and invites that one. */
-int member_join_private(struct member *member, struct rooms *rooms, const char *other_id);
+/* Joins the private room with the user `other_id`, and invites that one; `since` as above. */
+int member_join_private(struct member *member, struct rooms *rooms, const char *other_id,
+                        uint64_t since);
 
 /*
  * The same, as `other_id` asked for it: nobody is invited, and nothing is said on failure. The member
@@ -113,6 +153,22 @@ int member_leave(struct member *member, const char *room_id);
  */
 int member_post(struct member *member, const char *room_id, const char *text, size_t length,
                 const char *client_id);
+
+/*
+ * Tells who is in the room that the member is typing, at most once a second; not under way.
+ * -ENOENT: the member is not in that room.
+ */
+int member_type(struct member *member, const char *room_id);
+
+/*
+ * Reads a page of the room's past, which is delivered as a `history` document with the request's
+ * own `client_id`, if that is not NULL. -ENOENT: the member is not in that room.
+ */
+int member_read_history(struct member *member, const char *room_id,
+                        const struct history_range *range, const char *client_id);
+
+/* As said of `is_behind`: goes on with what is read for the member. Any thread; does not block. */
+void member_drained(struct member *member, struct rooms *rooms);
 
 /* Leaves every room, and joins none any more. */
 void member_leave_all(struct member *member);

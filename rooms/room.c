@@ -73,20 +73,20 @@ name_private(struct room *room)
 {
     struct repo_room *stored = &room->stored;
     struct repo_room there;
-    struct repo_user user;
+    struct repo_identity identity;
     char other[REPO_USER_NAME_SIZE];
     bool opener_is_first = strcmp(stored->users[0], room->opener_id) == 0;
     const char *other_id = stored->users[opener_is_first ? 1 : 0];
 
     int error = lobby_find_name(room->rooms->lobby, other_id, other);
     if (error == -ENOENT) {
-        /* Somebody whose arrival was not heard of yet, or who has a room here and is away. */
-        error = repo_user_find_by_id(room->rooms->repo, other_id, &user);
+        /* Somebody who is away, or whose arrival was not heard of yet. */
+        error = repo_identity_find_by_id(room->rooms->repo, other_id, &identity);
         if (error == -ENOENT)
             return repo_room_find_by_users(room->rooms->repo, stored->users[0], stored->users[1],
                                            &there);
         if (error == 0)
-            snprintf(other, sizeof(other), "%s", user.name);
+            snprintf(other, sizeof(other), "%s", identity.name);
     }
     if (error == 0)
         join_names(room->opener_name, other, stored->name);
@@ -178,7 +178,7 @@ handle(struct room *room, struct mail *batch)
         batch = batch->next;
         switch (mail->request) {
         case ROOM_POST:
-            if (mail->membership->index == SIZE_MAX)
+            if (!mail->membership->admitted)
                 room_refuse_post(room, (struct room_post *)mail, -EPERM);
             else
                 posts[post_count++] = (struct room_post *)mail;
@@ -188,6 +188,13 @@ handle(struct room *room, struct mail *batch)
             break;
         case ROOM_JOIN_AGAIN:
             room_handle_join_again(room, mail->membership);
+            free(mail);
+            break;
+        case ROOM_CAUGHT_UP:
+            room_handle_caught_up(room, mail->membership);
+            break;
+        case ROOM_TYPING:
+            room_handle_typing(room, mail->membership);
             free(mail);
             break;
         case ROOM_LEAVE:
@@ -206,13 +213,20 @@ handle(struct room *room, struct mail *batch)
         }
     }
     room_handle_posts(room, posts, post_count);
+    room_roll_store(room);
+}
+
+static bool
+is_empty(const struct room *room)
+{
+    return room->member_count == 0 && room->catching_up == 0;
 }
 
 /* How long to wait for mail: without a limit, or until the grace period of an empty room ends. */
 static int64_t
 patience(const struct room *room)
 {
-    if (room->member_count > 0)
+    if (!is_empty(room))
         return -1;
     if (room->stopping)
         return 0;
@@ -228,11 +242,11 @@ serve(struct room *room)
     for (;;) {
         struct mail *batch = mailbox_take(&room->mailbox, patience(room));
         if (batch != NULL) {
-            bool was_empty = room->member_count == 0;
+            bool was_empty = is_empty(room);
             handle(room, batch);
-            if (room->member_count == 0 && !was_empty)
+            if (is_empty(room) && !was_empty)
                 room->empty_since = clock_monotonic_ms();
-        } else if (room->member_count == 0 && patience(room) == 0 &&
+        } else if (is_empty(room) && patience(room) == 0 &&
                    registry_retire(room->rooms->registry, room)) {
             return;
         }
@@ -297,6 +311,10 @@ room_refuse_all(struct room *room, int error)
             room_refuse_again(room, mail->membership, error);
             free(mail);
             break;
+        case ROOM_TYPING:
+            free(mail);
+            break;
+        case ROOM_CAUGHT_UP: /* of a room that was opened only */
         case ROOM_STOP:
             break;
         }

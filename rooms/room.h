@@ -9,6 +9,7 @@
 #define ROOMS_ROOM_H
 
 #include "repo/repo.h"
+#include "rooms/historian.h"
 #include "rooms/lock.h"
 #include "rooms/mailbox.h"
 #include "rooms/member.h"
@@ -16,13 +17,18 @@
 #include <stdatomic.h>
 
 struct channel;
+struct history_range;
 struct rooms;
+
+#define ROLL_MAX 32 /* changes to the roll that are stored in one go */
 
 enum room_request {
     ROOM_JOIN,       /* a new membership */
     ROOM_JOIN_AGAIN, /* of one that is in already: to be answered only */
+    ROOM_CAUGHT_UP,  /* the membership has what was missed */
     ROOM_LEAVE,      /* the membership's end */
     ROOM_POST,       /* a struct room_post */
+    ROOM_TYPING,     /* the member is typing */
     ROOM_STOP,       /* end as soon as nobody is left */
 };
 
@@ -35,16 +41,25 @@ struct room_mail {
 /* One member in one room. Made by the request to join; ended by the room's thread alone. */
 struct membership {
     struct room_mail join;
-    struct room_mail leave;      /* part of it, so that leaving cannot fail */
-    struct membership *next;     /* [member's lock] */
-    struct membership *previous; /* [member's lock] */
-    struct member *member;       /* [I] held */
-    struct room *room;           /* [I] held */
-    size_t index;                /* [room's lock] its place in room->members, or SIZE_MAX */
-    bool linked;                 /* [member's lock] in the member's list */
-    bool abandoned;              /* [member's lock] left when the mailbox was closed already */
-    bool invited;                /* [I] the other user of a private room asked for it */
-    uint64_t since;              /* [T] of the room: of struct missed */
+    struct room_mail leave; /* part of it, so that leaving cannot fail */
+    struct room_mail caught_up;
+    struct reading_job catching_up; /* the historian's, while `is_catching_up` */
+    struct membership *next;        /* [member's lock] */
+    struct membership *previous;    /* [member's lock] */
+    struct member *member;          /* [I] held */
+    struct room *room;              /* [I] held */
+    size_t index;                   /* [room's lock] its place in room->members, or SIZE_MAX */
+    bool linked;                    /* [member's lock] in the member's list */
+    bool abandoned;                 /* [member's lock] left when the mailbox was closed already */
+    bool invited;                   /* [I] the other user of a private room asked for it */
+    bool by_choice;                 /* [member's lock, then T of the room] it asked to leave */
+    bool admitted;                  /* [T] of the room: it was told that it is in */
+    bool is_catching_up;            /* [T] of the room: a historian reads for it */
+    atomic_bool left;               /* [a] nothing more is to be read for it */
+    uint64_t since;                 /* [I] the seq that the member has, or MEMBER_SINCE_NONE */
+    uint64_t last;                  /* [T] of the historian, or of the room: was delivered */
+    int failure;                    /* the same: why it cannot catch up */
+    int64_t typed;                  /* [T] of the room: when it last told so */
 };
 
 struct room_post {
@@ -52,6 +67,12 @@ struct room_post {
     size_t text_length;
     bool has_client_id;
     char data[]; /* the text, NUL, the client's id, NUL */
+};
+
+/* Somebody joins for good, or leaves by choice. */
+struct roll_entry {
+    char user_id[REPO_ID_SIZE];
+    bool joins;
 };
 
 struct room {
@@ -72,10 +93,13 @@ struct room {
     bool awaits_delivery;        /* [m] the room waits */
     struct membership **members; /* [m] */
     size_t member_count;         /* [m] */
-    size_t member_capacity;      /* [m] */
-    _Atomic uint64_t delivered;  /* [a] the last seq that was handed out; changed under `lock` */
-    _Atomic uint64_t known;      /* [a] a seq that the auditor knows to be stored */
-    struct room *next;           /* [registry's lock] among those to be reaped */
+    size_t catching_up;          /* [T] of the room: memberships that are not in `members` yet */
+    size_t roll_count;           /* [T] of the room */
+    struct roll_entry roll[ROLL_MAX]; /* [T] of the room: changes that are not stored yet */
+    size_t member_capacity;           /* [m] */
+    _Atomic uint64_t delivered; /* [a] the last seq that was handed out; changed under `lock` */
+    _Atomic uint64_t known;     /* [a] a seq that the auditor knows to be stored */
+    struct room *next;          /* [registry's lock] among those to be reaped */
     char opener_name[REPO_USER_NAME_SIZE]; /* [I] of a private room: who asked first */
     char opener_id[REPO_ID_SIZE];          /* [I] */
     char key[];                            /* [I] its name in the registry */
@@ -101,11 +125,35 @@ int room_start(struct room *room);
  */
 void room_refuse_all(struct room *room, int error);
 
-/* Joins, leaves and notices (room_members.c); the room's thread only. */
+/* Joins (room_join.c); the room's thread only. */
 void room_handle_join(struct room *room, struct membership *membership);
 void room_handle_join_again(struct room *room, struct membership *membership);
 void room_refuse_again(struct room *room, struct membership *membership, int error);
+void room_handle_caught_up(struct room *room, struct membership *membership);
+
+/* Who is in it (room_members.c); the room's thread only. */
+
+/* Tells people, in a public room, that the member has `what` ("joined", "left"). */
+void room_publish_notice(struct room *room, const struct member *member, const char *what);
+
+/* Whether another connection here of the member's user is in the room. */
+bool room_has_another(const struct room *room, const struct membership *membership);
+
 void room_handle_leave(struct room *room, struct membership *membership);
+void room_handle_typing(struct room *room, struct membership *membership);
+
+/* Notes a change of the room's roll, stored soon. The room's thread; blocks on the repository. */
+void room_roll_add(struct room *room, const char *user_id, bool joins);
+
+/* Stores what changed. The room's thread; blocks on the repository. */
+void room_roll_store(struct room *room);
+
+/* Brings the other user of a private room in, who gets what comes after `since`. */
+void room_invite_other(struct room *room, const struct member *member, uint64_t since);
+
+/* Reads a page for the member (history.c). Any thread; does not block. Errors: -ENOMEM. */
+int history_request(struct member *member, struct room *room, const struct history_range *range,
+                    const char *client_id);
 
 /*
  * Answers the request to join with the error and takes the membership off the member's list. Returns
@@ -118,6 +166,13 @@ bool room_refuse_join(struct room *room, struct membership *membership, int erro
  * leave behind what there is; the member's lock is held.
  */
 void member_put_leave(struct member *member, struct membership *membership);
+
+/*
+ * Makes a membership that is on nobody's list yet, with references to both. NULL: out of memory. The
+ * caller owns it.
+ */
+struct membership *membership_new(struct member *member, struct room *room, bool invited,
+                                  uint64_t since);
 
 /* Gives the membership's references back and frees it. */
 void membership_free(struct membership *membership);

@@ -115,6 +115,36 @@ answer_all(struct room *room, struct room_post **posts, const struct repo_post *
     }
 }
 
+static bool
+is_here(const struct room *room, const char *user_id)
+{
+    for (size_t i = 0; i < room->member_count; i++) {
+        if (strcmp(room->members[i]->member->id, user_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Whoever is written to in a private room is brought in, after having left it for example. On which
+ * other instances somebody is in a room is not known here; there it is no news.
+ */
+static void
+bring_in(struct room *room, struct room_post **posts, const struct repo_post *stored, size_t count)
+{
+    bool told[2] = {false, false};
+
+    for (size_t i = 0; i < count && room->stored.is_private; i++) {
+        const struct member *sender = posts[i]->head.membership->member;
+        size_t other = strcmp(room->stored.users[0], sender->id) == 0 ? 1 : 0;
+        if (told[other] || stored[i].outcome != REPO_STORED)
+            continue;
+        told[other] = true;
+        if (!is_here(room, room->stored.users[other]))
+            room_invite_other(room, sender, stored[i].seq - 1);
+    }
+}
+
 static void
 store(struct room *room, struct room_post **posts, size_t count)
 {
@@ -148,6 +178,7 @@ store(struct room *room, struct room_post **posts, size_t count)
         log_info("append-recovered room=%s", room->stored.id);
     room->failing = false;
     publish(room, stored, count);
+    bring_in(room, posts, stored, count);
     answer_all(room, posts, stored, count);
 }
 

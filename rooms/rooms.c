@@ -1,6 +1,7 @@
 #include "rooms/rooms.h"
 
 #include "rooms/auditor.h"
+#include "rooms/historian.h"
 #include "rooms/lobby.h"
 #include "rooms/registry.h"
 
@@ -12,10 +13,13 @@ rooms_open(struct rooms *rooms)
     int error = registry_open(rooms, &rooms->registry);
     if (error != 0)
         return error;
+    error = historian_open(&rooms->historian);
+    if (error != 0)
+        goto close_registry;
     /* The lease first: users whose instance has none are taken for ghosts. */
     error = auditor_open(rooms, &rooms->auditor);
     if (error != 0)
-        goto close_registry;
+        goto close_historian;
     error = lobby_open(rooms, &rooms->lobby);
     if (error != 0)
         goto close_auditor;
@@ -28,6 +32,8 @@ close_lobby:
     lobby_close(&rooms->lobby);
 close_auditor:
     auditor_close(&rooms->auditor);
+close_historian:
+    historian_close(&rooms->historian);
 close_registry:
     registry_close(&rooms->registry);
     return error;
@@ -47,5 +53,6 @@ rooms_close(struct rooms *rooms)
     auditor_stop(rooms->auditor);
     lobby_close(&rooms->lobby);
     auditor_close(&rooms->auditor);
+    historian_close(&rooms->historian);
     registry_close(&rooms->registry);
 }

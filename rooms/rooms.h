@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct auditor;
+struct historian;
 struct lobby;
 struct pubsub;
 struct registry;
@@ -21,6 +22,7 @@ struct rooms_counters {
     _Atomic uint64_t posts;            /* posts that were asked for */
     _Atomic uint64_t deliveries;       /* messages handed to local members, each counted */
     _Atomic uint64_t repaired;         /* messages read from the repository to fill a gap */
+    _Atomic uint64_t resumed;          /* messages read from the repository for who missed them */
     _Atomic uint64_t invalid_payloads; /* refused from the bus */
 };
 
@@ -31,17 +33,20 @@ struct rooms {
     unsigned max_rooms;            /* [I] rooms that may run at a time */
     unsigned max_rooms_per_member; /* [I] */
     unsigned grace_ms;             /* [I] how long an empty room goes on running */
+    unsigned presence_grace_ms;    /* [I] how long a user without a connection stays online */
+    unsigned resume_limit;         /* [I] missed messages that a member is given when it joins */
     char instance
-        [IDENTIFIER_SIZE];     /* [I] this instance's id; made by rooms_open where it is empty */
-    struct registry *registry; /* [I] which rooms run */
-    struct lobby *lobby;       /* [I] who is online */
-    struct auditor *auditor;   /* [I] repairs */
+        [IDENTIFIER_SIZE];       /* [I] this instance's id; made by rooms_open where it is empty */
+    struct registry *registry;   /* [I] which rooms run */
+    struct historian *historian; /* [I] reads what was missed */
+    struct lobby *lobby;         /* [I] who is online */
+    struct auditor *auditor;     /* [I] repairs */
     struct rooms_counters counters; /* [a] */
 };
 
 /*
  * Opens the registry, the lobby and the auditor over the caller's repository and bus; the fields up
- * to grace_ms are set by the caller before. Blocks. Returns 0 or a negative errno, with everything
+ * to resume_limit are set by the caller before. Blocks. Returns 0 or a negative errno, with everything
  * undone. Called once, by the main thread.
  */
 int rooms_open(struct rooms *rooms);

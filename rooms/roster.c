@@ -56,6 +56,12 @@ compare_id(const void *id, const void *user)
     return strcmp(id, ((const struct roster_user *)user)->id);
 }
 
+bool
+roster_is_held(const struct roster_user *user)
+{
+    return user->local != NULL || user->grace_end != 0;
+}
+
 struct roster_user *
 roster_find(const struct roster *roster, const char *id)
 {

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct member;
 struct message;
@@ -19,7 +20,11 @@ struct roster_user {
     struct roster_segment *segment; /* while online, else NULL */
     unsigned slot;                  /* in the segment */
     unsigned announcement;          /* of the lobby: 1 + index of its untold user-join, or 0 */
-    struct member *local;           /* of the lobby: this instance's connection, or NULL */
+    struct member *local;           /* of the lobby: the first of its connections here, or NULL */
+    struct roster_user *grace_next; /* of the lobby */
+    struct roster_user *grace_previous;
+    int64_t grace_end; /* of the lobby: clock_monotonic_ms; 0: it has no grace */
+    int64_t left_at;   /* of the lobby: clock_realtime_ms, when its last connection here ended */
     char id[REPO_ID_SIZE];
     char name[];
 };
@@ -36,6 +41,9 @@ struct roster {
 void roster_init(struct roster *roster);
 
 void roster_destroy(struct roster *roster);
+
+/* Whether this instance says of the user that it is online: it is connected here, or was just now. */
+bool roster_is_held(const struct roster_user *user);
 
 /* Finds a user, online or not yet, or returns NULL. */
 struct roster_user *roster_find(const struct roster *roster, const char *id);

@@ -19,6 +19,7 @@ struct batch {
     struct room *room;
     uint64_t next; /* the seq that comes next */
     size_t count;
+    bool hints; /* what is in it has no seq */
     struct message *messages[BATCH_MAX];
 };
 
@@ -39,7 +40,10 @@ hand_out(struct batch *batch)
     lock_take(&room->lock);
     for (size_t i = 0; i < room->member_count; i++) {
         struct member *member = room->members[i]->member;
-        member->operations->deliver(member, batch->messages, batch->count);
+        if (batch->hints)
+            member->operations->deliver_hints(member, batch->messages, batch->count);
+        else
+            member->operations->deliver(member, batch->messages, batch->count);
     }
     atomic_fetch_add_explicit(&room->rooms->counters.deliveries, batch->count * room->member_count,
                               memory_order_relaxed);
@@ -56,10 +60,13 @@ hand_out(struct batch *batch)
 static void
 add(struct batch *batch, struct message *message)
 {
-    if (batch->count == BATCH_MAX)
+    bool is_hint = message_seq(message) == 0;
+
+    if (batch->count == BATCH_MAX || batch->hints != is_hint)
         hand_out(batch);
+    batch->hints = is_hint;
     batch->messages[batch->count++] = message;
-    if (message_seq(message) != 0)
+    if (!is_hint)
         batch->next = message_seq(message) + 1;
 }
 

@@ -12,27 +12,39 @@
 #include "rooms/member.h"
 #include "server/loop.h"
 #include "server/outbox.h"
+#include "server/token.h"
 #include "server/websocket.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CLIENT_REASON_SIZE 64
+
+struct identity;
 struct server;
 
+/* What is kept of who connects until it is told, in `welcome`. */
+struct client_secret {
+    int64_t expires; /* milliseconds since 1970 */
+    char token[TOKEN_SIZE];
+};
+
 struct client {
-    struct member member;   /* first: a member of this kind is a client */
-    struct server *server;  /* [I] */
-    struct loop *loop;      /* [I] */
-    atomic_uint references; /* [a] */
-    atomic_uint under_way;  /* [a] requests that were not answered */
-    atomic_bool paused;     /* [a] not read from until some were answered; set by the loop */
-    struct lock lock;       /* rank LOCK_CLIENT: the fields marked [m] */
-    int socket;             /* [m] changed by the loop alone; -1 once ended */
-    struct outbox outbox;   /* [m] */
-    uint16_t close_code;    /* [m] what it is to be closed with; 0: not */
-    bool deaf;              /* [m] nothing more is sent, but a Close */
-    bool wants_output;      /* [m] watched for output */
+    struct member member;         /* first: a member of this kind is a client */
+    struct server *server;        /* [I] */
+    struct loop *loop;            /* [I] */
+    struct client_secret *secret; /* [T] of the lobby, until it is told; then NULL */
+    atomic_uint references;       /* [a] */
+    atomic_uint under_way;        /* [a] requests that were not answered */
+    atomic_bool paused;           /* [a] not read from until some were answered; set by the loop */
+    struct lock lock;             /* rank LOCK_CLIENT: the fields marked [m] */
+    int socket;                   /* [m] changed by the loop alone; -1 once ended */
+    struct outbox outbox;         /* [m] */
+    uint16_t close_code;          /* [m] what it is to be closed with; 0: not */
+    bool deaf;                    /* [m] nothing more is sent, but a Close */
+    bool wants_output;            /* [m] watched for output */
+    bool awaits_room;             /* [m] what was missed waits until less waits in the outbox */
     struct websocket_decoder decoder; /* [T] of the loop */
     char *partial;                    /* [T] an incomplete frame, or NULL */
     uint32_t partial_length;          /* [T] */
@@ -43,6 +55,7 @@ struct client {
     bool pinged;                      /* [T] since something came last */
     int64_t heard;                    /* [T] clock_monotonic_ms, when something came last */
     int64_t post_time;         /* [T] microseconds up to which its rate of posts is used up */
+    int64_t hint_time;         /* [T] the same of what it is typing */
     struct client *newer;      /* [T] of the loop's list */
     struct client *older;      /* [T] */
     struct client *next_asked; /* [loop's lock] */
@@ -51,13 +64,13 @@ struct client {
 };
 
 /*
- * Takes over the connected socket of a user with that name (valid, of `length` bytes): the client
- * is welcomed, put on the list of who is online, and served from now on. It is counted in
- * server->clients already, and is not once it has ended. Any thread; never blocks.
+ * Takes over the connected socket of the user. Once the lobby has stored it, the client is welcomed,
+ * put on the list of who is online, and served; when it cannot be stored, it is told so and closed.
+ * It is counted in server->clients already, and is not once it has ended. Any thread; never blocks.
  * Returns 0 and the client in *out, held for the caller, or a negative errno, when the socket stays
  * the caller's.
  */
-int client_start(struct server *server, int socket, const char *name, size_t length,
+int client_start(struct server *server, int socket, const struct identity *identity,
                  struct client **out);
 
 /* Has the client closed with the code. Any thread; never blocks. */
@@ -65,6 +78,21 @@ void client_abort(struct client *client, uint16_t code);
 
 /* Sends a message that is for this client alone, and gives the caller's reference back. */
 void client_send(struct client *client, struct message *message);
+
+/* What a client does as a member (client_member.c). */
+extern const struct member_operations client_operations;
+
+/* The one of them that client_start is about. */
+void client_handle_arrival(struct member *member, int error);
+
+/*
+ * Goes on with what was missed, if that waits and little enough waits in the outbox by now, or the
+ * client is gone. The loop's thread, without a lock; does not block.
+ */
+void client_catch_up(struct client *client);
+
+/* Frees what was not told. */
+void client_forget_secret(struct client *client);
 
 /*
  * The following are for the loop, on its thread.
@@ -93,6 +121,9 @@ void client_send_close(struct client *client, uint16_t code, const char *reason)
  * client's lock.
  */
 void client_end_writing(struct client *client);
+
+/* The reason of a Close with 1012: when to come back, another time for each. */
+void client_restart_reason(char reason[CLIENT_REASON_SIZE]);
 
 /* Closes with 1012 as soon as every post is answered. */
 void client_drain(struct client *client);

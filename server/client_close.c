@@ -15,7 +15,6 @@
 
 #define RETRY_MIN_MS    250  /* earliest return after a restart */
 #define RETRY_SPREAD_MS 4000 /* over which the clients are spread */
-#define REASON_SIZE     64
 
 /* It is in no room and not online any more. */
 static void
@@ -77,13 +76,24 @@ client_close(struct client *client, uint16_t code, const char *reason)
     client_input_forget(client);
     atomic_store(&client->paused, false);
     client_send_close(client, code, reason);
+    client_catch_up(client);
+}
+
+void
+client_restart_reason(char reason[CLIENT_REASON_SIZE])
+{
+    uint32_t random = 0;
+
+    ssize_t got = getrandom(&random, sizeof(random), 0);
+    assert(got == sizeof(random));
+    snprintf(reason, CLIENT_REASON_SIZE, "restart; retry-ms=%u",
+             RETRY_MIN_MS + random % RETRY_SPREAD_MS);
 }
 
 void
 client_drain(struct client *client)
 {
-    char reason[REASON_SIZE];
-    uint32_t random = 0;
+    char reason[CLIENT_REASON_SIZE];
 
     if (client->closing)
         return;
@@ -94,10 +104,7 @@ client_drain(struct client *client)
     }
     if (atomic_load(&client->under_way) > 0)
         return; /* the last answer has the loop call again */
-    ssize_t got = getrandom(&random, sizeof(random), 0);
-    assert(got == sizeof(random));
-    snprintf(reason, sizeof(reason), "restart; retry-ms=%u",
-             RETRY_MIN_MS + random % RETRY_SPREAD_MS);
+    client_restart_reason(reason);
     client_close(client, WEBSOCKET_CLOSE_RESTART, reason);
 }
 
@@ -122,6 +129,7 @@ client_end(struct client *client)
         log_warn(errno, "close-failed user=%s", client->member.id);
     client->socket = -1;
     lock_drop(&client->lock);
+    client_catch_up(client);
     atomic_fetch_sub(&client->server->clients, 1);
     client_rele(client);
 }

@@ -4,7 +4,7 @@
 #include "repo/repo.h"
 #include "rooms/lobby.h"
 #include "rooms/registry.h"
-#include "server/assets.h"
+#include "server/answer.h"
 #include "server/server.h"
 
 #include <civetweb.h>
@@ -20,21 +20,12 @@ static int
 send_text(struct mg_connection *connection, const char *type, const char *text, size_t length)
 {
     const char *method = mg_get_request_info(connection)->request_method;
-    bool is_head = strcmp(method, "HEAD") == 0;
 
-    if (!is_head && strcmp(method, "GET") != 0) {
-        (void)mg_printf(connection,
-                        "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\n"
-                        "Content-Length: 0\r\n%sConnection: close\r\n\r\n",
-                        assets_security_headers);
+    if (!answer_is_head(connection) && strcmp(method, "GET") != 0) {
+        answer_text(connection, "405 Method Not Allowed\r\nAllow: GET, HEAD", type, "", 0);
         return 405;
     }
-    (void)mg_printf(connection,
-                    "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-                    "Cache-Control: no-store\r\n%sConnection: close\r\n\r\n",
-                    type, length, assets_security_headers);
-    if (!is_head)
-        (void)mg_write(connection, text, length);
+    answer_text(connection, "200 OK", type, text, length);
     return 200;
 }
 
@@ -153,6 +144,9 @@ write_metrics(FILE *stream, struct server *server)
          atomic_load(&counters->refused)},
         {"chatd_slow_clients_closed_total", "counter", "Clients closed for reading too slowly.",
          atomic_load(&counters->slow_closed)},
+        {"chatd_hints_dropped_total", "counter",
+         "Notices and the like that were not sent to clients that read slowly.",
+         atomic_load(&counters->hints_dropped)},
         {"chatd_protocol_errors_closed_total", "counter",
          "Clients closed for breaking the WebSocket protocol.",
          atomic_load(&counters->protocol_closed)},

@@ -1,6 +1,7 @@
 #include "server/http.h"
 
 #include "rooms/log.h"
+#include "server/api.h"
 #include "server/assets.h"
 #include "server/counters.h"
 #include "server/options.h"
@@ -67,7 +68,7 @@ static void
 handle_connection_close(const struct mg_connection *connection)
 {
     struct http *http = mg_get_user_data(mg_get_context(connection));
-    upgrade_end_reservation(&http->upgrade, connection);
+    upgrade_forget(&http->upgrade, connection);
 }
 
 static int
@@ -82,6 +83,8 @@ handle_request(struct mg_connection *connection, void *argument)
         return counters_serve_health(http->server, connection);
     if (request->local_uri != NULL && strcmp(request->local_uri, "/metrics") == 0)
         return counters_serve_metrics(http->server, connection);
+    if (api_owns(request->local_uri))
+        return api_serve(http->server, connection);
     return assets_serve(connection, http->server->options->static_directory);
 }
 

@@ -340,7 +340,12 @@ loop_join(struct loop *loop)
 {
     int error = pthread_join(loop->thread, NULL);
     assert(error == 0);
-    /* Clients that came too late for it have to leave before the lobby closes. */
+}
+
+void
+loop_finish(struct loop *loop)
+{
+    assert(loop_has_ended(loop));
     handle_requests(loop);
 }
 

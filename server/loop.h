@@ -29,8 +29,14 @@ int loop_start(struct server *server, struct loop **out);
  */
 void loop_stop(struct loop *loop, int64_t deadline);
 
-/* Waits until the thread has ended, and ends the clients that came too late for it. Blocks. */
+/* Waits until the thread has ended. Blocks. */
 void loop_join(struct loop *loop);
+
+/*
+ * Ends the clients that came too late for the loop, whose thread has ended: none comes any more. They
+ * have to leave before the lobby is closed.
+ */
+void loop_finish(struct loop *loop);
 
 /*
  * Frees the loop, whose thread has ended, once nobody can ask anything of it any more: its clients

@@ -24,6 +24,9 @@ struct options {
     unsigned max_rooms_per_client;   /* --max-rooms-per-client */
     unsigned limit_messages;         /* --limit-messages: posts a second for a client; 0: none */
     unsigned room_grace_ms;          /* --room-grace: how long an empty room goes on running, ms */
+    unsigned token_lifetime_s;       /* --token-lifetime: until a token that is not used ends, s */
+    unsigned presence_grace_ms;      /* --presence-grace: until one without a connection left, ms */
+    unsigned resume_limit;           /* --resume-limit: missed messages that a join brings */
     unsigned outbox_bytes;           /* --outbox: what may wait for a client that reads slowly */
     unsigned ping_after_s;           /* --ping-after: silence until a ping is sent, s */
     unsigned idle_timeout_s;         /* --idle-timeout: silence until the connection ends, s */

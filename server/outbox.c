@@ -31,7 +31,8 @@ frame_length(const struct message *message)
 void
 outbox_allow(struct outbox *outbox, size_t bytes)
 {
-    outbox->allowance += bytes;
+    if (outbox->allowance < bytes)
+        outbox->allowance = bytes;
 }
 
 static int

@@ -37,7 +37,10 @@ outbox_bytes(const struct outbox *outbox)
     return outbox->bytes;
 }
 
-/* Lets `bytes` more wait than the limit says, until the outbox is empty. */
+/*
+ * Lets `bytes` more wait than the limit says, until the outbox is empty; of several such numbers the
+ * largest one counts.
+ */
 void outbox_allow(struct outbox *outbox, size_t bytes);
 
 /*

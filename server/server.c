@@ -2,6 +2,7 @@
 
 #include "pubsub/pubsub.h"
 #include "repo/repo.h"
+#include "rooms/lobby.h"
 #include "rooms/lock.h"
 #include "rooms/log.h"
 #include "server/bus.h"
@@ -94,10 +95,10 @@ stop_loops(struct server *server)
 }
 
 static void
-join_loops(struct server *server)
+for_loops(struct server *server, void (*function)(struct loop *loop))
 {
     for (unsigned i = 0; i < server->loop_count; i++)
-        loop_join(server->loops[i]);
+        function(server->loops[i]);
 }
 
 static void
@@ -117,7 +118,7 @@ start_loops(struct server *server)
         int error = loop_start(server, &server->loops[server->loop_count]);
         if (error != 0) {
             stop_loops(server);
-            join_loops(server);
+            for_loops(server, loop_join);
             free_loops(server);
             return error;
         }
@@ -136,6 +137,8 @@ open_rooms(struct server *server)
     server->rooms.max_rooms = options->max_rooms;
     server->rooms.max_rooms_per_member = options->max_rooms_per_client;
     server->rooms.grace_ms = options->room_grace_ms;
+    server->rooms.presence_grace_ms = options->presence_grace_ms;
+    server->rooms.resume_limit = options->resume_limit;
     return rooms_open(&server->rooms);
 }
 
@@ -249,7 +252,7 @@ server_start(struct server *server, const struct options *options, char *why, si
 
 end_loops:
     stop_loops(server);
-    join_loops(server);
+    for_loops(server, loop_join);
     rooms_close(&server->rooms);
     free_loops(server);
     goto close_pubsub;
@@ -286,9 +289,12 @@ server_stop(struct server *server)
         http_stop(&server->http);
     else if (pthread_join(stopper, NULL) != 0)
         abort();
-    join_loops(server);
+    for_loops(server, loop_join);
     /* From here on nothing waits for another process's lock: what cannot be stored is refused. */
     repo_hurry(server->repo);
+    /* Who arrived is started once the lobby has stored it: the last ones after their loop has ended. */
+    lobby_flush(server->rooms.lobby);
+    for_loops(server, loop_finish);
     rooms_close(&server->rooms);
     free_loops(server);
     pubsub_close(&server->pubsub);

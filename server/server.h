@@ -17,8 +17,9 @@ struct options;
 struct pubsub;
 struct repo;
 
-#define SERVER_MESSAGE_BYTES 10000 /* longest text of a message */
-#define SERVER_FRAME_BYTES   65536 /* longest WebSocket message of a client */
+#define SERVER_MESSAGE_BYTES 10000            /* longest text of a message */
+#define SERVER_FRAME_BYTES   65536            /* longest WebSocket message of a client */
+#define SERVER_SEQ_MAX       9007199254740991 /* 2^53 - 1: a client's numbers are doubles */
 #define SERVER_LOOPS_MAX     64
 
 /* Counters since the start, and gauges. */
@@ -26,6 +27,7 @@ struct server_counters {
     _Atomic uint64_t accepted;        /* connections that became clients */
     _Atomic uint64_t refused;         /* upgrades that were answered with an error */
     _Atomic uint64_t slow_closed;     /* clients closed with 1013 */
+    _Atomic uint64_t hints_dropped;   /* notices and the like, for who read slowly */
     _Atomic uint64_t protocol_closed; /* clients closed for breaking the protocol */
     _Atomic uint64_t timed_out;       /* clients from whom nothing came any more */
     _Atomic uint64_t errors;          /* commands refused */

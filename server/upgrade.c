@@ -1,77 +1,110 @@
 #include "server/upgrade.h"
 
-#include "pubsub/message.h"
 #include "rooms/event.h"
 #include "rooms/log.h"
-#include "server/assets.h"
+#include "server/answer.h"
 #include "server/client.h"
+#include "server/identity.h"
 #include "server/server.h"
 
 #include <civetweb.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WEBSOCKET_KEY_LENGTH 24   /* 16 bytes in base64 */
-#define QUERY_MAX            4096 /* longest name in a query, still encoded and then decoded */
+#define WEBSOCKET_KEY_LENGTH 24 /* 16 bytes in base64 */
+
+/*
+ * What a connection's user data point to from the moment that it counts as a client: the upgrade
+ * may fail in between, of which civetweb tells only that the connection is closed. One worker at a
+ * time has to do with it.
+ */
+struct visitor {
+    struct client *client; /* that it has become, held; NULL before */
+    struct identity identity;
+};
 
 /* Answers an upgrade that is refused, with a document like those of the protocol. */
 static void
 refuse(struct upgrade *upgrade, struct mg_connection *connection, const char *status,
        const struct event_error *error)
 {
-    size_t length = 0;
-    const char *text = "";
-    struct message *message = event_error(error);
-
-    if (message != NULL)
-        text = message_text(message, &length);
     atomic_fetch_add(&upgrade->server->counters.refused, 1);
-    /* A client that has gone is not answered, and that is all. */
-    (void)mg_printf(connection,
-                    "HTTP/1.1 %s\r\n"
-                    "Content-Type: application/json; charset=utf-8\r\n"
-                    "Content-Length: %zu\r\n"
-                    "Cache-Control: no-store\r\n"
-                    "%s"
-                    "%s"
-                    "Connection: close\r\n\r\n%.*s",
-                    status, length, error->retry ? "Retry-After: 5\r\n" : "",
-                    assets_security_headers, (int)length, text);
-    if (message != NULL)
-        message_rele(message);
+    answer_error(connection, status, error);
 }
-
-/* The name of the query, decoded into `buffer` and trimmed; false when it is not valid. */
-static bool
-query_name(const struct mg_connection *connection, char *buffer, size_t size, const char **name,
-           size_t *length)
-{
-    const char *query = mg_get_request_info(connection)->query_string;
-
-    if (query == NULL)
-        return false;
-    int decoded = mg_get_var(query, strlen(query), "name", buffer, size);
-    /* It is terminated, so that a NUL within it cuts the name: then it is not the one sent. */
-    if (decoded < 0 || strlen(buffer) != (size_t)decoded)
-        return false;
-    *name = buffer;
-    return name_trim(name, (size_t)decoded, REPO_USER_NAME_SIZE - 1, length);
-}
-
-/*
- * What a connection's user data point to from the moment that it counts as a client until it is
- * one: the upgrade may fail in between, of which civetweb tells only that the connection is closed.
- */
-static const char reserved;
 
 void
-upgrade_end_reservation(struct upgrade *upgrade, const struct mg_connection *connection)
+upgrade_forget(struct upgrade *upgrade, const struct mg_connection *connection)
 {
-    if (mg_get_user_connection_data(connection) == &reserved)
+    struct visitor *visitor = mg_get_user_connection_data(connection);
+
+    if (visitor == NULL)
+        return;
+    mg_set_user_connection_data(connection, NULL);
+    if (visitor->client != NULL)
+        client_rele(visitor->client);
+    else
         atomic_fetch_sub(&upgrade->server->clients, 1);
+    identity_clear(&visitor->identity);
+    free(visitor);
+}
+
+/* Finds or makes the user who asks to be let in. If there is none, answers, and returns false. */
+static bool
+identify(struct upgrade *upgrade, struct mg_connection *connection, struct identity *out)
+{
+    const struct server *server = upgrade->server;
+    int error = identity_find(server, connection, out);
+
+    if (error == 0)
+        return true;
+    if (error != -ENODATA && error != -EACCES) {
+        log_warn(-error, "identity-not-read");
+        refuse(upgrade, connection, "503 Service Unavailable",
+               &(struct event_error){.code = "unavailable",
+                                     .message = "The server cannot tell who you are just now.",
+                                     .retry = true});
+        return false;
+    }
+    int name_error = identity_make(server, connection, out);
+    if (name_error == 0)
+        return true;
+    if (error == -EACCES && name_error == -ENODATA)
+        refuse(upgrade, connection, ANSWER_UNAUTHORIZED,
+               &(struct event_error){.code = "bad-token",
+                                     .message = "This token is unknown or expired."});
+    else
+        refuse(upgrade, connection, "400 Bad Request",
+               &(struct event_error){.code = "bad-name",
+                                     .message = "`name` must have 1 to 64 bytes of text, and no "
+                                                "control characters."});
+    return false;
+}
+
+/* Counts the connection as a client and keeps who it is; if it cannot, answers, and returns false. */
+static bool
+admit(struct upgrade *upgrade, struct mg_connection *connection, const struct identity *identity)
+{
+    struct server *server = upgrade->server;
+    struct visitor *visitor = calloc(1, sizeof(*visitor));
+
+    upgrade_forget(upgrade, connection); /* of an upgrade that failed */
+    if (visitor != NULL && atomic_fetch_add(&server->clients, 1) < server->max_clients) {
+        visitor->identity = *identity;
+        mg_set_user_connection_data(connection, visitor);
+        return true;
+    }
+    if (visitor != NULL)
+        atomic_fetch_sub(&server->clients, 1);
+    free(visitor);
+    refuse(upgrade, connection, "503 Service Unavailable",
+           &(struct event_error){.code = "server-full",
+                                 .message = "As many clients are connected as may be.",
+                                 .retry = true});
+    return false;
 }
 
 /* Before the upgrade: returns 0 to go on with it, or 1 once it is refused. */
@@ -79,36 +112,20 @@ static int
 handle_connect(const struct mg_connection *constant, void *argument)
 {
     struct upgrade *upgrade = argument;
-    struct server *server = upgrade->server;
     struct mg_connection *connection = (struct mg_connection *)constant;
-    char buffer[QUERY_MAX];
-    const char *name;
-    size_t length;
+    struct identity identity;
 
-    if (atomic_load(&server->draining)) {
+    if (atomic_load(&upgrade->server->draining)) {
         refuse(upgrade, connection, "503 Service Unavailable",
                &(struct event_error){.code = "shutting-down",
                                      .message = "The server is about to stop.",
                                      .retry = true});
         return 1;
     }
-    if (!query_name(connection, buffer, sizeof(buffer), &name, &length)) {
-        refuse(upgrade, connection, "400 Bad Request",
-               &(struct event_error){.code = "bad-name",
-                                     .message = "`name` must have 1 to 64 bytes of text, and no "
-                                                "control characters."});
-        return 1;
-    }
-    if (atomic_fetch_add(&server->clients, 1) >= server->max_clients) {
-        atomic_fetch_sub(&server->clients, 1);
-        refuse(upgrade, connection, "503 Service Unavailable",
-               &(struct event_error){.code = "server-full",
-                                     .message = "As many clients are connected as may be.",
-                                     .retry = true});
-        return 1;
-    }
-    mg_set_user_connection_data(connection, (void *)&reserved);
-    return 0;
+    bool is_admitted =
+        identify(upgrade, connection, &identity) && admit(upgrade, connection, &identity);
+    identity_clear(&identity);
+    return is_admitted ? 0 : 1;
 }
 
 /*
@@ -162,34 +179,38 @@ upgrade_answers(struct upgrade *upgrade, struct mg_connection *connection)
     return true;
 }
 
+/* Starts a client on the socket; on failure says so to whoever is there, and closes it. */
+static int
+start_client(struct upgrade *upgrade, struct visitor *visitor, int socket)
+{
+    char close_frame[WEBSOCKET_CONTROL_FRAME_MAX];
+
+    int error = client_start(upgrade->server, socket, &visitor->identity, &visitor->client);
+    identity_clear(&visitor->identity);
+    if (error == 0)
+        return 0;
+    /* Nobody else can say it any more. */
+    size_t size = websocket_close_frame(close_frame, WEBSOCKET_CLOSE_INTERNAL_ERROR, "");
+    if (send(socket, close_frame, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        log_warn(errno, "close-not-sent");
+    close(socket);
+    return error;
+}
+
 /* After the upgrade: from here on the connection is a client's, and civetweb's worker is free. */
 static void
 handle_ready(struct mg_connection *connection, void *argument)
 {
     struct upgrade *upgrade = argument;
     const struct mg_request_info *request = mg_get_request_info(connection);
-    char buffer[QUERY_MAX];
-    char close_frame[WEBSOCKET_CONTROL_FRAME_MAX];
-    const char *name;
-    size_t length;
+    struct visitor *visitor = mg_get_user_connection_data(connection);
     int socket;
 
-    int error = query_name(connection, buffer, sizeof(buffer), &name, &length) ? 0 : -EINVAL;
+    int error = handover_take(&upgrade->handover, request, &socket);
     if (error == 0)
-        error = handover_take(&upgrade->handover, request, &socket);
-    if (error == 0) {
-        struct client *client;
-        error = client_start(upgrade->server, socket, name, length, &client);
-        if (error == 0) {
-            mg_set_user_connection_data(connection, client);
-            return;
-        }
-        /* Nobody else can say it any more. */
-        size_t size = websocket_close_frame(close_frame, WEBSOCKET_CLOSE_INTERNAL_ERROR, "");
-        if (send(socket, close_frame, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-            log_warn(errno, "close-not-sent");
-        close(socket);
-    }
+        error = start_client(upgrade, visitor, socket);
+    if (error == 0)
+        return;
     /* One who is gone already is not found, and not missed. */
     if (error != -ENOENT)
         log_warn(-error, "client-not-started peer=%s:%d", request->remote_addr,
@@ -205,14 +226,14 @@ static int
 handle_early_data(struct mg_connection *connection, int bits, char *data, size_t length,
                   void *argument)
 {
-    struct client *client = mg_get_user_connection_data(connection);
+    const struct visitor *visitor = mg_get_user_connection_data(connection);
 
     (void)bits;
     (void)data;
     (void)length;
     (void)argument;
-    if (client != NULL && (void *)client != &reserved)
-        client_abort(client, WEBSOCKET_CLOSE_PROTOCOL_ERROR);
+    if (visitor->client != NULL)
+        client_abort(visitor->client, WEBSOCKET_CLOSE_PROTOCOL_ERROR);
     return 0;
 }
 
@@ -220,13 +241,7 @@ handle_early_data(struct mg_connection *connection, int bits, char *data, size_t
 static void
 handle_close(const struct mg_connection *connection, void *argument)
 {
-    struct client *client = mg_get_user_connection_data(connection);
-
-    (void)argument;
-    if (client == NULL || (const void *)client == &reserved)
-        return;
-    mg_set_user_connection_data(connection, NULL);
-    client_rele(client);
+    upgrade_forget(argument, connection);
 }
 
 int

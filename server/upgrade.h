@@ -1,6 +1,9 @@
 /*
  * The upgrade on /ws: who is let in, and the hand-over to an I/O loop. Between http.c and client.c;
  * called from civetweb's workers unless it says otherwise.
+ *
+ * Who comes back with a token is looked for in the repository before the upgrade is answered. That
+ * is a read, which waits for no write.
  */
 #ifndef SERVER_UPGRADE_H
 #define SERVER_UPGRADE_H
@@ -36,7 +39,10 @@ bool upgrade_answers(struct upgrade *upgrade, struct mg_connection *connection);
 /* Answers a request for /ws that asks for no upgrade; returns the HTTP status. */
 int upgrade_refuse_plain(struct upgrade *upgrade, struct mg_connection *connection);
 
-/* For every connection that civetweb closes: one that was let in and did not become a client. */
-void upgrade_end_reservation(struct upgrade *upgrade, const struct mg_connection *connection);
+/*
+ * For every connection that civetweb closes: nothing of it is kept, and one that was let in and did
+ * not become a client is not counted any more.
+ */
+void upgrade_forget(struct upgrade *upgrade, const struct mg_connection *connection);
 
 #endif

@@ -138,7 +138,7 @@ class Server:
 
     `folder` keeps the database: give a former server's to go on with it. `environment` is added to
     the process's; `limits` maps resource.RLIMIT_… to a value. `prefix` is a command to start it
-    under, which has to end in an exec.
+    under, which has to end in an exec. Who goes has left at once, unless the options say otherwise.
     """
 
     started = []
@@ -157,7 +157,8 @@ class Server:
                 resource.setrlimit(which, (value, value))
 
         self.process = subprocess.Popen(
-            [*prefix, CHATD, "--addr=127.0.0.1:0", f"--db={self.database}", *options],
+            [*prefix, CHATD, "--addr=127.0.0.1:0", f"--db={self.database}", "--presence-grace=0",
+             *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             text=True, errors="replace", env={**clean, **(environment or {})}, preexec_fn=prepare)
         Server.started.append(self)
@@ -264,17 +265,36 @@ class Client:
 
     @classmethod
     async def connect(cls, server, name="Ann", settle=True):
-        """Connects; with `settle` returns once the user is in the list of those online."""
+        """Connects as a new user; with `settle` returns once it is in the list of those online."""
+        return await cls._open(server, f"name={quote(name)}", {}, settle)
+
+    @classmethod
+    async def return_as(cls, server, token, name=None, in_header=False, settle=True):
+        """Connects as the user that the token stands for, or else as a new one of that name."""
+        query = [f"name={quote(name)}"] if name is not None else []
+        query += [f"bearer={quote(token)}"] if not in_header else []
+        headers = {"Authorization": f"Bearer {token}"} if in_header else {}
+        return await cls._open(server, "&".join(query), headers, settle)
+
+    @classmethod
+    async def _open(cls, server, query, headers, settle):
         websocket = await websockets.connect(
-            f"ws://127.0.0.1:{server.port}/ws?name={quote(name)}", compression=None,
+            f"ws://127.0.0.1:{server.port}/ws?{query}", extra_headers=headers, compression=None,
             ping_interval=None, max_size=None, max_queue=None, open_timeout=LIMIT,
             close_timeout=2 * PATIENCE)
         client = cls(websocket)
         client.welcome = await client.expect("welcome")
         client.id = client.welcome["user"]["id"]
         client.name = client.welcome["user"]["name"]
+        client.token = client.welcome["token"]
         if settle:
             await client.expect("user-join", sender={"id": client.id})
+        return client
+
+    async def return_to(self, server, settle=True):
+        """Another connection of the same user."""
+        client = await Client.return_as(server, self.token, settle=settle)
+        equal((client.id, client.name), (self.id, self.name), "who came back")
         return client
 
     async def _read(self):
@@ -331,6 +351,22 @@ class Client:
         await self.send({"action": "join-room", "message": name})
         return (await self.expect("room-joined", target={"name": name.strip()}))["target"]["id"]
 
+    async def resume(self, name, since):
+        """Joins the room by name with `since` and returns the answer."""
+        await self.send({"action": "join-room", "message": name, "since": since})
+        return await self.expect("room-joined", target={"name": name})
+
+    async def join_private(self, id, **fields):
+        """Joins the private room with the user of that id and returns the answer."""
+        await self.send({"action": "join-room-private", "message": id, **fields})
+        return await self.expect("room-joined", sender={"id": id})
+
+    async def history(self, room, **fields):
+        """Asks for a page of the room's past and returns it."""
+        id = f"history-{time.monotonic_ns()}"
+        await self.send({"action": "history", "target": {"id": room}, "id": id, **fields})
+        return await self.expect("history", target={"id": room}, id=id)
+
     async def post(self, room, text, id=None):
         """Sends the message with an id, and returns its ack."""
         id = id or f"auto-{time.monotonic_ns()}"
@@ -368,6 +404,17 @@ def message(room, text, id=None):
     if id is not None:
         document["id"] = id
     return document
+
+
+def chats(client, room):
+    """The stored messages of the room, as the client got them: [(seq, text)]."""
+    return [(each["seq"], each["message"]) for each in client.received
+            if each["action"] == "send-message" and "seq" in each and each["target"]["id"] == room]
+
+
+async def close_all(*clients):
+    for each in clients:
+        await each.close()
 
 
 def online(client):

@@ -238,8 +238,13 @@ async def _(server):
     ann, bob = await connect_all(server, "Ann", "Bob")
     await bob.close()
     await ann.expect("user-left", sender={"id": bob.id})
-    await ann.refused({"action": "join-room-private", "message": bob.id}, "no-such-user")
-    await ann.close()
+    room = (await ann.join_private(bob.id))["target"]["id"]
+    await ann.post(room, "call me")
+    again = await bob.return_to(server)
+    await again.expect("room-joined", target={"id": room}, since=0)
+    await again.expect("send-message", message="call me", seq=1)
+    await ann.refused({"action": "join-room-private", "message": "nobody"}, "no-such-user")
+    await close_all(ann, again)
 
 
 # ---- ghosts --------------------------------------------------------------------------------------

@@ -18,7 +18,11 @@ async def _(server):
     assert 1 <= len(ann.id) <= 36, ann.id
     assert first["server"]["version"] and first["server"]["instance"], first
     equal(first["limits"], {"messageBytes": 10000, "frameBytes": 65536, "roomNameBytes": 128,
-                            "rooms": 256, "underWay": 64, "messagesPerSecond": 0})
+                            "rooms": 256, "underWay": 64, "messagesPerSecond": 0,
+                            "resume": 500, "history": 200})
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", first["token"]), first["token"]
+    days = (first["tokenExpires"] - time.time() * 1000) / 86400000
+    assert 29.9 < days <= 30, f"the token is good for {days} days"
     await ann.close()
 
 
@@ -302,6 +306,7 @@ async def _(server):
     ann = await Client.connect(server)
     room = await ann.join("requests")
     text = {"action": "send-message", "message": "x", "target": {"id": room}}
+    page = {"action": "history", "target": {"id": room}}
     for document in (
             {}, {"message": "x"}, {"action": 5}, {"action": None}, {"action": ["join-room"]},
             {"action": "join-room"}, {"action": "join-room", "message": 5},
@@ -315,7 +320,17 @@ async def _(server):
             {**text, "target": {}}, {**text, "target": {"id": 1}}, {**text, "target": {"id": None}},
             {**text, "message": ""}, {**text, "message": 7}, {**text, "message": None},
             {"action": "send-message", "target": {"id": room}},
-            {**text, "id": ""}, {**text, "id": 5}, {**text, "id": "x" * 65}, {**text, "id": {}}):
+            {**text, "id": ""}, {**text, "id": 5}, {**text, "id": "x" * 65}, {**text, "id": {}},
+            *({"action": action, "message": "x", "since": since}
+              for action in ("join-room", "join-room-private")
+              for since in (-1, 1.5, "3", None, [], {}, True, 2**53, 1e300)),
+            {"action": "history"}, {"action": "history", "target": {}},
+            {"action": "history", "target": room}, {**page, "id": ""}, {**page, "id": 5},
+            {**page, "before": 3, "after": 1}, {**page, "before": -1}, {**page, "after": "1"},
+            {**page, "after": 0.5}, {**page, "before": None}, {**page, "limit": 0},
+            {**page, "limit": -1}, {**page, "limit": 1.5}, {**page, "limit": "5"},
+            {"action": "typing"}, {"action": "typing", "target": room},
+            {"action": "typing", "target": {"id": 7}}):
         error = await ann.refused(document, "bad-request")
         equal(error["retry"], False)
         if isinstance(document.get("action"), str):
@@ -363,22 +378,26 @@ async def _(server):
     for target in room, "no-such-room", "x" * 36, "x" * 1000, "../general", "general":
         error = await bob.refused(message(target, "intruder", "i1"), "not-a-member")
         equal((error["retry"], error["refused"], error["id"]), (False, "send-message", "i1"))
-        error = await bob.refused({"action": "leave-room", "message": target}, "not-a-member")
-        equal((error["retry"], error["refused"]), (False, "leave-room"))
+        for document in ({"action": "leave-room", "message": target},
+                         {"action": "history", "target": {"id": target}},
+                         {"action": "typing", "target": {"id": target}}):
+            error = await bob.refused(document, "not-a-member")
+            equal((error["retry"], error["refused"]), (False, document["action"]))
     equal((await ann.post(room, "alone"))["seq"], 1)
     equal(ann.has("send-message", message="intruder"), [])
     await ann.close()
     await bob.close()
 
 
-@test("no-such-user: a private chat with nobody, or with one who has gone")
+@test("no-such-user: a private chat with nobody; one who has gone is somebody")
 async def _(server):
     ann, bob = await connect_all(server, "Ann", "Bob")
     await bob.close()
     await ann.expect("user-left", sender={"id": bob.id})
-    for id in "nobody", "x" * 500, bob.id:
+    for id in "nobody", "x" * 500, ann.id[::-1]:
         error = await ann.refused({"action": "join-room-private", "message": id}, "no-such-user")
         equal((error["retry"], error["refused"]), (False, "join-room-private"))
+    equal((await ann.join_private(bob.id))["sender"], {"id": bob.id, "name": "Bob"})
     await ann.close()
 
 

@@ -188,17 +188,6 @@ async def join_all(clients, name):
     return rooms.pop()
 
 
-async def close_all(*clients):
-    for each in clients:
-        await each.close()
-
-
-def chats(client, room):
-    """The stored messages of the room, as the client got them: [(seq, text)]."""
-    return [(each["seq"], each["message"]) for each in client.received
-            if each["action"] == "send-message" and "seq" in each and each["target"]["id"] == room]
-
-
 async def all_hear(clients, room, count):
     """Waits for `count` messages; checks that nobody misses one, has one twice or out of order."""
     for each in clients:

@@ -5,8 +5,9 @@ import sqlite3
 from chat import *
 
 OPTIONS = ("addr", "db", "static", "redis", "redis-prefix", "redis-password-file", "durability",
-           "max-clients", "max-rooms", "max-rooms-per-client", "limit-messages", "room-grace", "outbox",
-           "ping-after", "idle-timeout", "check", "help", "version")
+           "max-clients", "max-rooms", "max-rooms-per-client", "limit-messages", "room-grace",
+           "presence-grace", "token-lifetime", "resume-limit", "outbox", "ping-after",
+           "idle-timeout", "check", "help", "version")
 
 
 def chatd(*arguments, environment=None, limits=None):

@@ -49,7 +49,7 @@ async def _():
         await ann.close()
 
 
-@test("locked: who is in a room already, and who connects, is served all the same")
+@test("locked for a moment: who is in a room already is served, and who comes waits")
 async def _():
     with Server() as server:
         ann = await Client.connect(server)
@@ -59,12 +59,36 @@ async def _():
         # Reading waits for no writer, and nor does what has nothing to do with the database.
         await ann.round_trip()
         equal(server.request("/healthz")[0], 200)
-        bob = await Client.connect(server, "Bob", settle=False)
+        coming = asyncio.create_task(Client.connect(server, "Bob"))
+        back = asyncio.create_task(ann.return_to(server))
+        await until_async(lambda: server.metric("chatd_clients") == 3, "all are connected")
+        await ann.round_trip()
+        assert not coming.done() and not back.done(), "welcome before it is stored"
         lock.execute("ROLLBACK")
         lock.close()
+        await close_all(await coming, await back, ann)
+
+
+@test("locked for long: who comes is told so, and closed with 1011; nobody is left of it")
+async def _():
+    with Server() as server:
+        ann = await Client.connect(server, "Ann")
+        lock = sqlite3.connect(server.database, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        raw = await asyncio.to_thread(Raw, server, "Bob")
+        error = await asyncio.to_thread(raw.expect, "error")
+        equal((error["code"], error["retry"]), ("unavailable", True))
+        equal(raw.documents, [], "what else came")
+        equal(struct.unpack("!H", raw.control(CLOSE)[:2])[0], 1011)
+        raw.close()
+        lock.execute("ROLLBACK")
+        lock.close()
+        await until_async(lambda: server.metric("chatd_clients") == 1, "it is gone")
+        bob = await Client.connect(server, "Bob")
         await ann.expect("user-join", sender={"id": bob.id})
-        await ann.close()
-        await bob.close()
+        equal(online(bob), {ann.id: "Ann", bob.id: "Bob"})
+        equal(online(ann), {ann.id: "Ann", bob.id: "Bob"})
+        await close_all(ann, bob)
 
 
 @test("a full disk: an error, nothing acknowledged that is not stored, and it recovers")

@@ -3,6 +3,7 @@
 #include "pubsub/message.h"
 #include "pubsub/pubsub.h"
 #include "repo/repo.h"
+#include "rooms/lobby.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,9 @@ fake_rooms_open(struct fake_rooms *fake, unsigned grace_ms, unsigned max_rooms)
 {
     char why[256];
 
+    unsigned presence_grace_ms = fake->rooms.presence_grace_ms;
     memset(fake, 0, sizeof(*fake));
+    fake->rooms.presence_grace_ms = presence_grace_ms;
     snprintf(fake->directory, sizeof(fake->directory), "/tmp/chatd-rooms-XXXXXX");
     must(mkdtemp(fake->directory) != NULL, "mkdtemp");
     snprintf(fake->database, sizeof(fake->database), "%s/chat.db", fake->directory);
@@ -37,6 +40,7 @@ fake_rooms_open(struct fake_rooms *fake, unsigned grace_ms, unsigned max_rooms)
     fake->rooms.max_rooms = max_rooms;
     fake->rooms.max_rooms_per_member = 8;
     fake->rooms.grace_ms = grace_ms;
+    fake->rooms.resume_limit = 100;
     must(rooms_open(&fake->rooms) == 0, "rooms_open");
 }
 
@@ -110,6 +114,18 @@ answered(struct member *member, unsigned count)
 }
 
 static void
+arrived(struct member *member, int error)
+{
+    fake_of(member)->arrival_error = error;
+}
+
+static bool
+is_behind(struct member *member)
+{
+    return atomic_load(&fake_of(member)->is_behind);
+}
+
+static void
 hold(struct member *member)
 {
     atomic_fetch_add(&fake_of(member)->references, 1);
@@ -134,24 +150,49 @@ release(struct member *member)
 static const struct member_operations operations = {
     .deliver = deliver,
     .deliver_list = deliver,
+    .deliver_hints = deliver,
     .answered = answered,
+    .arrived = arrived,
+    .is_behind = is_behind,
     .hold = hold,
     .release = release,
 };
 
-struct fake_member *
-fake_member_new(const char *name)
+static struct fake_member *
+make(const char *id, const char *name)
 {
-    char id[IDENTIFIER_SIZE];
     struct fake_member *fake = calloc(1, sizeof(*fake));
 
     must(fake != NULL, "memory");
-    identifier_make(id);
     member_init(&fake->member, &operations, id, name);
     atomic_init(&fake->references, 1);
     pthread_mutex_init(&fake->mutex, NULL);
     pthread_cond_init(&fake->changed, NULL);
     return fake;
+}
+
+struct fake_member *
+fake_member_new(const char *name)
+{
+    char id[IDENTIFIER_SIZE];
+
+    identifier_make(id);
+    return make(id, name);
+}
+
+struct fake_member *
+fake_member_again(const struct fake_member *fake)
+{
+    return make(fake->member.id, fake->member.name);
+}
+
+void
+fake_arrive(struct fake_member *fake, struct fake_rooms *rooms, int64_t seen)
+{
+    struct member_identity identity = {.expires = INT64_MAX, .seen = seen};
+
+    memcpy(identity.token_hash, fake->member.id, strlen(fake->member.id));
+    must(lobby_arrive(rooms->rooms.lobby, &fake->member, &identity) == 0, "lobby_arrive");
 }
 
 void
@@ -214,16 +255,23 @@ fake_number(const char *document, const char *key)
     return at != NULL ? strtoll(at + strlen(quoted), NULL, 10) : -1;
 }
 
-long long
-fake_join(struct fake_member *fake, struct fake_rooms *rooms, const char *name, char *room_id)
+const char *
+fake_join_since(struct fake_member *fake, struct fake_rooms *rooms, const char *name,
+                uint64_t since)
 {
     char quoted[160];
 
     snprintf(quoted, sizeof(quoted), "\"name\":\"%s\"", name);
     atomic_fetch_add(&fake->under_way, 1);
-    if (member_join(&fake->member, &rooms->rooms, name, strlen(name)) != 0)
-        return -1;
-    const char *joined = fake_expect(fake, "\"room-joined\"", quoted);
+    if (member_join(&fake->member, &rooms->rooms, name, strlen(name), since) != 0)
+        return NULL;
+    return fake_expect(fake, "\"room-joined\"", quoted);
+}
+
+long long
+fake_join(struct fake_member *fake, struct fake_rooms *rooms, const char *name, char *room_id)
+{
+    const char *joined = fake_join_since(fake, rooms, name, MEMBER_SINCE_NONE);
     const char *id = joined != NULL ? strstr(joined, "\"id\":\"") : NULL;
     if (id == NULL)
         return -1;

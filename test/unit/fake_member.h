@@ -20,7 +20,9 @@ struct fake_member {
     char **documents; /* every document that it was sent, in order */
     size_t count;
     size_t capacity;
-    size_t looked_at; /* documents before this one were matched by fake_expect */
+    size_t looked_at;      /* documents before this one were matched by fake_expect */
+    int arrival_error;     /* what `arrived` said */
+    atomic_bool is_behind; /* what it answers to that */
 };
 
 /* A folder of its own with a database in it, and rooms over that. */
@@ -30,7 +32,10 @@ struct fake_rooms {
     char database[80];
 };
 
-/* Opens everything, with that grace period; ends the test where it cannot. */
+/*
+ * Opens everything, with that grace period of rooms, and the one of users set in
+ * fake->rooms.presence_grace_ms before; ends the test where it cannot.
+ */
 void fake_rooms_open(struct fake_rooms *fake, unsigned grace_ms, unsigned max_rooms);
 
 /* Closes everything and removes the folder. */
@@ -38,6 +43,12 @@ void fake_rooms_close(struct fake_rooms *fake);
 
 /* A member with the caller's reference, of that name. */
 struct fake_member *fake_member_new(const char *name);
+
+/* Another connection of the member's user. */
+struct fake_member *fake_member_again(const struct fake_member *fake);
+
+/* The member arrives at the lobby: as a new user, or as one that was online last at `seen`. */
+void fake_arrive(struct fake_member *fake, struct fake_rooms *rooms, int64_t seen);
 
 /* Leaves every room and gives the caller's reference back. */
 void fake_member_free(struct fake_member *fake);
@@ -53,6 +64,10 @@ size_t fake_count(struct fake_member *fake, const char *text);
 
 /* The number behind "KEY": in the document, or -1. */
 long long fake_number(const char *document, const char *key);
+
+/* Joins, asking for what came after `since`, and waits for the answer, which belongs to the member. */
+const char *fake_join_since(struct fake_member *fake, struct fake_rooms *rooms, const char *name,
+                            uint64_t since);
 
 /* Joins, and waits for the answer; copies the room's id. Returns its lastSeq, or -1. */
 long long fake_join(struct fake_member *fake, struct fake_rooms *rooms, const char *name,

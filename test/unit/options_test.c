@@ -12,11 +12,14 @@
 static struct options options;
 static char why[200];
 
-static const char *const variables[] = {
-    "CHATD_ADDR",       "CHATD_DB",        "CHATD_STATIC",  "CHATD_DURABILITY",
-    "CHATD_OUTBOX",     "CHATD_MAX_ROOMS", "CHATD_CHECK",   "CHATD_MAX_ROOMS_PER_CLIENT",
-    "CHATD_ROOM_GRACE", "CHATD_HELP",      "CHATD_VERSION", "CHATD_LIMIT_MESSAGES",
-    "CHATD_MAX_CLIENTS"};
+static const char *const variables[] = {"CHATD_ADDR",           "CHATD_DB",
+                                        "CHATD_STATIC",         "CHATD_DURABILITY",
+                                        "CHATD_OUTBOX",         "CHATD_MAX_ROOMS",
+                                        "CHATD_CHECK",          "CHATD_MAX_ROOMS_PER_CLIENT",
+                                        "CHATD_ROOM_GRACE",     "CHATD_HELP",
+                                        "CHATD_VERSION",        "CHATD_LIMIT_MESSAGES",
+                                        "CHATD_MAX_CLIENTS",    "CHATD_PRESENCE_GRACE",
+                                        "CHATD_TOKEN_LIFETIME", "CHATD_RESUME_LIMIT"};
 
 static void
 clear_environment(void)
@@ -69,6 +72,9 @@ test_defaults(void)
     ok(options.max_rooms_per_client == 256, "--max-rooms-per-client=256");
     ok(options.limit_messages == 0, "--limit-messages=none");
     ok(options.room_grace_ms == 5000, "--room-grace=5000");
+    ok(options.presence_grace_ms == 10000, "--presence-grace=10000");
+    ok(options.token_lifetime_s == 2592000, "--token-lifetime=2592000, 30 days");
+    ok(options.resume_limit == 500, "--resume-limit=500");
     ok(options.outbox_bytes == 1048576, "--outbox=1048576");
     ok(!options.check, "no --check");
 }
@@ -93,6 +99,9 @@ static const struct value values[] = {
      65535, NULL},
     {"--limit-messages", "CHATD_LIMIT_MESSAGES", "50", &options.limit_messages, 50, NULL},
     {"--room-grace", "CHATD_ROOM_GRACE", "0", &options.room_grace_ms, 0, NULL},
+    {"--presence-grace", "CHATD_PRESENCE_GRACE", "0", &options.presence_grace_ms, 0, NULL},
+    {"--token-lifetime", "CHATD_TOKEN_LIFETIME", "1", &options.token_lifetime_s, 1, NULL},
+    {"--resume-limit", "CHATD_RESUME_LIMIT", "10000", &options.resume_limit, 10000, NULL},
     {"--outbox", "CHATD_OUTBOX", "65536", &options.outbox_bytes, 65536, NULL},
     {"--addr", "CHATD_ADDR", ":0", &options.port, 0, NULL},
 };
@@ -229,6 +238,9 @@ static const struct mistake mistakes[] = {
     {"--limit-messages=nonee",
      "--limit-messages: \"nonee\" is not a number from 1 to 1000000, or none"},
     {"--room-grace=3600001", "--room-grace: \"3600001\" is not a number from 0 to 3600000"},
+    {"--token-lifetime=0", "--token-lifetime: \"0\" is not a number from 1 to 1000000000"},
+    {"--resume-limit=0", "--resume-limit: \"0\" is not a number from 1 to 10000"},
+    {"--resume-limit=10001", "--resume-limit: \"10001\" is not a number from 1 to 10000"},
     {"--outbox=65535", "--outbox: \"65535\" is not a number from 65536 to 1073741824"},
     {"--durability=Full", "--durability: \"Full\" is not process or full"},
     {"--durability=a\nb", "--durability: \"a?b\" is not process or full"},

@@ -138,9 +138,9 @@ test_presence(void)
     char name[REPO_USER_NAME_SIZE];
     struct repo_user row;
 
-    lobby_arrive(rooms.rooms.lobby, &ann->member);
+    fake_arrive(ann, &rooms, 0);
     ok(fake_expect(ann, "\"user-join\"", ann->member.id) != NULL, "who arrives is on the list");
-    lobby_arrive(rooms.rooms.lobby, &bob->member);
+    fake_arrive(bob, &rooms, 0);
     ok(fake_expect(ann, "\"user-join\"", bob->member.id) != NULL, "who is there is told");
     const char *first = fake_expect(bob, "\"user-join\"", NULL);
     const char *second = fake_expect(bob, "\"user-join\"", NULL);
@@ -199,7 +199,7 @@ test_held_twice(void)
     struct row ours = {.found = false};
     bool was_held;
 
-    lobby_arrive(rooms.rooms.lobby, &ann->member);
+    fake_arrive(ann, &rooms, 0);
     (void)fake_expect(ann, "\"user-join\"", ann->member.id);
     snprintf(ours.user.id, sizeof(ours.user.id), "%s", ann->member.id);
     snprintf(ours.user.instance, sizeof(ours.user.instance), "%s", rooms.rooms.instance);
@@ -230,7 +230,7 @@ test_lost_lease(void)
     struct fake_member *ann = fake_member_new("Ann");
     struct repo_user row;
 
-    lobby_arrive(rooms.rooms.lobby, &ann->member);
+    fake_arrive(ann, &rooms, 0);
     (void)fake_expect(ann, "\"user-join\"", ann->member.id);
     if (repo_lease_release(rooms.rooms.repo, rooms.rooms.instance, 0) != 0)
         abort();
@@ -267,11 +267,11 @@ test_first_words(void)
     for (int i = 0; i < 20; i++) {
         struct fake_member *ann = fake_member_new("Ann");
         struct fake_member *bob = fake_member_new("Bob");
-        lobby_arrive(rooms.rooms.lobby, &ann->member);
-        lobby_arrive(rooms.rooms.lobby, &bob->member);
+        fake_arrive(ann, &rooms, 0);
+        fake_arrive(bob, &rooms, 0);
         (void)fake_expect(ann, "\"user-join\"", bob->member.id);
         atomic_fetch_add(&ann->under_way, 1);
-        if (member_join_private(&ann->member, &rooms.rooms, bob->member.id) != 0)
+        if (member_join_private(&ann->member, &rooms.rooms, bob->member.id, MEMBER_SINCE_NONE) != 0)
             abort();
         const char *joined = fake_expect(ann, "\"room-joined\"", NULL);
         if (joined == NULL)
@@ -282,7 +282,7 @@ test_first_words(void)
         const char *other = fake_expect(bob, "\"room-joined\"", NULL);
         const char *first = fake_expect(bob, "\"seq\":", NULL);
         const char *second = fake_expect(bob, "\"seq\":", NULL);
-        if (fake_number(other, "lastSeq") != 0 || fake_number(first, "seq") != 1 ||
+        if (fake_number(other, "since") != 0 || fake_number(first, "seq") != 1 ||
             fake_number(second, "seq") != 2)
             ok(false, "what is said at once reaches who is brought in");
         fake_wait_answered(ann);
@@ -300,22 +300,25 @@ test_private(void)
     struct fake_member *ann = fake_member_new("Ann");
     struct fake_member *bob = fake_member_new("Bob");
 
-    lobby_arrive(rooms.rooms.lobby, &ann->member);
-    lobby_arrive(rooms.rooms.lobby, &bob->member);
+    fake_arrive(ann, &rooms, 0);
+    fake_arrive(bob, &rooms, 0);
     (void)fake_expect(ann, "\"user-join\"", bob->member.id);
     atomic_fetch_add(&ann->under_way, 1);
-    ok(member_join_private(&ann->member, &rooms.rooms, bob->member.id) == 0, "Ann asks for Bob");
+    ok(member_join_private(&ann->member, &rooms.rooms, bob->member.id, MEMBER_SINCE_NONE) == 0,
+       "Ann asks for Bob");
     const char *one = fake_expect(ann, "\"room-joined\"", "\"private\":true");
     const char *other = fake_expect(bob, "\"room-joined\"", "\"private\":true");
     ok(one != NULL && strstr(one, bob->member.id) != NULL, "Ann is told of Bob");
     ok(other != NULL && strstr(other, ann->member.id) != NULL,
        "Bob is brought in, and told of Ann");
     atomic_fetch_add(&bob->under_way, 1);
-    ok(member_join_private(&bob->member, &rooms.rooms, ann->member.id) == 0, "Bob asks for Ann");
+    ok(member_join_private(&bob->member, &rooms.rooms, ann->member.id, MEMBER_SINCE_NONE) == 0,
+       "Bob asks for Ann");
     const char *again = fake_expect(bob, "\"room-joined\"", "\"private\":true");
     ok(same_room(again, other), "and gets the same room");
     atomic_fetch_add(&ann->under_way, 1);
-    ok(member_join_private(&ann->member, &rooms.rooms, "nobody") == 0, "Ann asks for nobody");
+    ok(member_join_private(&ann->member, &rooms.rooms, "nobody", MEMBER_SINCE_NONE) == 0,
+       "Ann asks for nobody");
     ok(fake_expect(ann, "\"no-such-user\"", NULL) != NULL, "and is told so");
     lobby_depart(rooms.rooms.lobby, &ann->member);
     lobby_depart(rooms.rooms.lobby, &bob->member);

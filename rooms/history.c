@@ -1,0 +1,216 @@
+#include "rooms/history.h"
+
+#include "pubsub/message.h"
+#include "repo/repo.h"
+#include "rooms/event.h"
+#include "rooms/historian.h"
+#include "rooms/room.h"
+#include "rooms/rooms.h"
+
+#include <assert.h>
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_BYTES 262144 /* about what a page has at most */
+
+/* A page in the making: the entries, each encoded, in ascending order. */
+struct page {
+    size_t count;
+    size_t bytes;
+    struct message *entries[HISTORY_MAX + 1]; /* one more than asked for tells whether there is */
+};
+
+static int
+add_entry(void *argument, const struct repo_message *chat)
+{
+    struct page *page = argument;
+    size_t length;
+
+    struct message *entry = event_history_entry(chat);
+    if (entry == NULL)
+        return -ENOMEM;
+    page->entries[page->count++] = entry;
+    (void)message_text(entry, &length);
+    page->bytes += length;
+    return 0;
+}
+
+/* Drops what is too much, at the end that is farther from where the reader stands. */
+static bool
+trim(struct page *page, const struct history_range *range)
+{
+    bool more = false;
+    size_t first = 0;
+
+    while (page->count > range->limit || (page->bytes > PAGE_BYTES && page->count > 1)) {
+        struct message **dropped =
+            range->newest ? &page->entries[first++] : &page->entries[page->count - 1];
+        size_t length;
+        (void)message_text(*dropped, &length);
+        page->bytes -= length;
+        page->count--;
+        message_rele(*dropped);
+        more = true;
+    }
+    memmove(page->entries, page->entries + first, page->count * sizeof(struct message *));
+    return more;
+}
+
+static bool
+print_all(FILE *stream, const struct page *page, const char *room_id, const char *client_id,
+          bool is_bare, bool more)
+{
+    char *id = NULL;
+
+    if (client_id != NULL) {
+        cJSON *item = cJSON_CreateString(client_id);
+        id = item != NULL ? cJSON_PrintUnformatted(item) : NULL;
+        cJSON_Delete(item);
+        if (id == NULL)
+            return false;
+    }
+    fprintf(stream, "{%s\"target\":{\"id\":\"%s\"},\"messages\":[",
+            is_bare ? "" : "\"action\":\"history\",", room_id);
+    for (size_t i = 0; i < page->count; i++) {
+        size_t length;
+        const char *text = message_text(page->entries[i], &length);
+        if (i > 0)
+            putc(',', stream);
+        (void)fwrite(text, 1, length, stream); /* its failure is the stream's */
+    }
+    fprintf(stream, "],\"more\":%s", more ? "true" : "false");
+    if (id != NULL)
+        fprintf(stream, ",\"id\":%s", id);
+    putc('}', stream);
+    cJSON_free(id);
+    return ferror(stream) == 0;
+}
+
+static struct message *
+encode(const struct page *page, const char *room_id, const char *client_id, bool is_bare, bool more)
+{
+    char *text = NULL;
+    size_t length = 0;
+    struct message *message = NULL;
+
+    FILE *stream = open_memstream(&text, &length);
+    if (stream == NULL)
+        return NULL;
+    bool is_whole = print_all(stream, page, room_id, client_id, is_bare, more);
+    is_whole = fclose(stream) == 0 && is_whole;
+    if (is_whole)
+        message = message_new(text, length, 0);
+    free(text);
+    return message;
+}
+
+int
+history_read(struct rooms *rooms, const struct repo_room *room, const struct history_range *range,
+             const char *client_id, bool is_bare, struct message **out)
+{
+    struct page page = {0};
+
+    assert(range->limit >= 1 && range->limit <= HISTORY_MAX);
+    int error = repo_read(rooms->repo, room->number, range->after, range->before, range->limit + 1,
+                          range->newest, add_entry, &page);
+    if (error == 0) {
+        bool more = trim(&page, range);
+        *out = encode(&page, room->id, client_id, is_bare, more);
+        error = *out != NULL ? 0 : -ENOMEM;
+    }
+    for (size_t i = 0; i < page.count; i++)
+        message_rele(page.entries[i]);
+    return error;
+}
+
+int
+history_read_for(struct rooms *rooms, const char *room_id, const char *user_id,
+                 const struct history_range *range, struct message **out)
+{
+    struct repo_room room;
+
+    int error = repo_room_find_by_id(rooms->repo, room_id, &room);
+    if (error != 0)
+        return error;
+    if (!room.is_private)
+        error = repo_roll_find(rooms->repo, room.number, user_id);
+    else if (strcmp(room.users[0], user_id) != 0 && strcmp(room.users[1], user_id) != 0)
+        error = -ENOENT;
+    return error != 0 ? error : history_read(rooms, &room, range, NULL, true, out);
+}
+
+/* ---- what a member asked for -------------------------------------------------------------- */
+
+struct request {
+    struct reading_job job; /* first; its member is held */
+    struct room *room;      /* held */
+    struct history_range range;
+    bool has_client_id;
+    char client_id[];
+};
+
+static void
+refuse(const struct request *request, int error)
+{
+    struct member *member = request->job.member;
+    struct event_error refusal = {
+        .refused = "history",
+        .client_id = request->has_client_id ? request->client_id : NULL,
+        .room_id = request->room->stored.id,
+    };
+
+    event_error_for(error, &refusal);
+    struct message *message = event_error(&refusal);
+    if (message != NULL) {
+        member->operations->deliver(member, &message, 1);
+        message_rele(message);
+    }
+}
+
+static enum reading
+answer(struct reading_job *job)
+{
+    struct request *request = (struct request *)job;
+    struct member *member = job->member;
+    struct message *page;
+
+    if (member->operations->is_behind(member))
+        return READING_BEHIND;
+    int error = history_read(request->room->rooms, &request->room->stored, &request->range,
+                             request->has_client_id ? request->client_id : NULL, false, &page);
+    if (error == 0) {
+        member->operations->deliver_list(member, &page, 1);
+        message_rele(page);
+    } else {
+        refuse(request, error);
+    }
+    member->operations->answered(member, 1);
+    room_rele(request->room);
+    member->operations->release(member);
+    free(request);
+    return READING_DONE;
+}
+
+int
+history_request(struct member *member, struct room *room, const struct history_range *range,
+                const char *client_id)
+{
+    size_t id_size = client_id != NULL ? strlen(client_id) + 1 : 0;
+    struct request *request = calloc(1, sizeof(*request) + id_size);
+    if (request == NULL)
+        return -ENOMEM;
+    request->job.member = member;
+    request->job.read = answer;
+    request->room = room;
+    request->range = *range;
+    request->has_client_id = client_id != NULL;
+    if (client_id != NULL)
+        memcpy(request->client_id, client_id, id_size);
+    member->operations->hold(member);
+    room_hold(room);
+    historian_add(room->rooms->historian, &request->job);
+    return 0;
+}

@@ -1,0 +1,267 @@
+/*
+ * Who comes and goes here: arrivals and departures, stored and then published, and the grace in
+ * which a user without a connection stays online. The lobby's thread only.
+ */
+#include "rooms/lobby_internal.h"
+
+#include "pubsub/message.h"
+#include "pubsub/pubsub.h"
+#include "rooms/event.h"
+#include "rooms/log.h"
+#include "rooms/rooms.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+describe(const struct lobby *lobby, const char *id, const char *name, struct repo_user *user)
+{
+    snprintf(user->id, sizeof(user->id), "%s", id);
+    snprintf(user->name, sizeof(user->name), "%s", name);
+    snprintf(user->instance, sizeof(user->instance), "%s", lobby->rooms->instance);
+}
+
+/* What is not told now is told when the auditor has compared. */
+void
+lobby_publish(struct lobby *lobby, bool online, const struct repo_user *users, size_t count)
+{
+    struct message *events[LOBBY_RUN_MAX];
+
+    for (size_t done = 0; done < count;) {
+        size_t event_count = 0;
+        for (; done < count && event_count < LOBBY_RUN_MAX; done++) {
+            struct message *event = event_presence(online, users[done].id, users[done].name);
+            if (event != NULL)
+                events[event_count++] = event;
+        }
+        if (event_count > 0)
+            channel_publish(lobby->channel, events, event_count);
+        for (size_t i = 0; i < event_count; i++)
+            message_rele(events[i]);
+    }
+}
+
+static void
+report(struct lobby *lobby, int error, size_t count)
+{
+    if (error == 0)
+        return;
+    log_warn(-error, "presence-not-stored users=%zu", count);
+    atomic_store(&lobby->unstored, true);
+}
+
+/* ---- the grace ---------------------------------------------------------------------------- */
+
+/* Ends the user's grace; the lobby's lock is held. */
+static void
+end_grace(struct lobby *lobby, struct roster_user *user)
+{
+    if (user->grace_end == 0)
+        return;
+    if (user->grace_previous != NULL)
+        user->grace_previous->grace_next = user->grace_next;
+    else
+        lobby->grace_first = user->grace_next;
+    if (user->grace_next != NULL)
+        user->grace_next->grace_previous = user->grace_previous;
+    else
+        lobby->grace_last = user->grace_previous;
+    user->grace_end = 0;
+}
+
+/* Begins it; all are equally long, so the list is in the order of their ends. */
+static void
+begin_grace(struct lobby *lobby, struct roster_user *user)
+{
+    user->grace_end = clock_monotonic_ms() + lobby->rooms->presence_grace_ms;
+    user->left_at = clock_realtime_ms();
+    user->grace_next = NULL;
+    user->grace_previous = lobby->grace_last;
+    if (lobby->grace_last != NULL)
+        lobby->grace_last->grace_next = user;
+    else
+        lobby->grace_first = user;
+    lobby->grace_last = user;
+}
+
+int64_t
+lobby_grace_end(struct lobby *lobby)
+{
+    lock_take(&lobby->lock);
+    int64_t end = lobby->grace_first != NULL ? lobby->grace_first->grace_end : INT64_MAX;
+    lock_drop(&lobby->lock);
+    return end;
+}
+
+/* ---- arrivals ----------------------------------------------------------------------------- */
+
+static void
+link_member(struct member **list, struct member *member)
+{
+    member->lobby_previous = NULL;
+    member->lobby_next = *list;
+    if (*list != NULL)
+        (*list)->lobby_previous = member;
+    *list = member;
+}
+
+static void
+unlink_member(struct lobby *lobby, struct member *member)
+{
+    struct member **list = member->presence == MEMBER_WAITING ? &lobby->waiting : &lobby->present;
+
+    if (member->lobby_previous != NULL)
+        member->lobby_previous->lobby_next = member->lobby_next;
+    else
+        *list = member->lobby_next;
+    if (member->lobby_next != NULL)
+        member->lobby_next->lobby_previous = member->lobby_previous;
+}
+
+/* Notes that the members are here, before it is stored: a row of ours without them is a ghost. */
+static void
+take_in(struct lobby *lobby, struct member **members, size_t count)
+{
+    lock_take(&lobby->lock);
+    for (size_t i = 0; i < count; i++) {
+        struct roster_user *user = roster_find(&lobby->roster, members[i]->id);
+        if (user == NULL)
+            user = roster_add(&lobby->roster, members[i]->id, members[i]->name);
+        if (user == NULL)
+            continue;
+        end_grace(lobby, user);
+        members[i]->same_user = user->local;
+        user->local = members[i];
+    }
+    lock_drop(&lobby->lock);
+}
+
+void
+lobby_handle_arrivals(struct lobby *lobby, struct member **members, size_t count)
+{
+    struct repo_arrival arrivals[LOBBY_RUN_MAX];
+    struct repo_user users[LOBBY_RUN_MAX];
+
+    assert(count > 0 && count <= LOBBY_RUN_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct member_identity *identity = members[i]->identity;
+        describe(lobby, members[i]->id, members[i]->name, &users[i]);
+        arrivals[i].user = users[i];
+        memcpy(arrivals[i].token_hash, identity->token_hash, sizeof(identity->token_hash));
+        arrivals[i].expires = identity->expires;
+        arrivals[i].seen = clock_realtime_ms();
+        members[i]->seen = identity->seen;
+        free(identity);
+        members[i]->identity = NULL;
+    }
+    take_in(lobby, members, count);
+    lock_assert_none();
+    int error = repo_users_arrive(lobby->rooms->repo, arrivals, count);
+    report(lobby, error, count);
+    for (size_t i = 0; i < count; i++)
+        members[i]->operations->arrived(members[i], error);
+    if (error != 0)
+        return;
+    lobby_publish(lobby, true, users, count);
+    lock_take(&lobby->lock);
+    for (size_t i = 0; i < count; i++) {
+        members[i]->presence = MEMBER_WAITING;
+        link_member(&lobby->waiting, members[i]);
+    }
+    lock_drop(&lobby->lock);
+    channel_nudge(lobby->channel);
+}
+
+/* ---- departures --------------------------------------------------------------------------- */
+
+/* Takes the member off its user's connections; the lobby's lock is held. */
+static void
+forget_connection(struct roster_user *user, const struct member *member)
+{
+    struct member **at = &user->local;
+
+    while (*at != NULL && *at != member)
+        at = &(*at)->same_user;
+    if (*at != NULL)
+        *at = member->same_user;
+}
+
+/* Stores that the users are not here any more, and tells of those who are nowhere. */
+static void
+store_departures(struct lobby *lobby, struct repo_departure *departures, size_t count)
+{
+    struct repo_user gone[LOBBY_RUN_MAX];
+    size_t gone_count = 0;
+
+    if (count == 0)
+        return;
+    lock_assert_none();
+    int error = repo_users_depart(lobby->rooms->repo, departures, count);
+    report(lobby, error, count);
+    for (size_t i = 0; i < count && error == 0; i++) {
+        if (departures[i].is_last)
+            gone[gone_count++] = departures[i].user;
+    }
+    lobby_publish(lobby, false, gone, gone_count);
+}
+
+/* The user is not here any more, as far as is known here; the lobby's lock is held. */
+static void
+let_go(struct lobby *lobby, struct roster_user *user, struct repo_departure *departure)
+{
+    describe(lobby, user->id, user->name, &departure->user);
+    departure->seen = user->left_at;
+    departure->is_last = false;
+    end_grace(lobby, user);
+    if (user->segment == NULL)
+        roster_remove(&lobby->roster, user);
+}
+
+void
+lobby_handle_departures(struct lobby *lobby, struct member **members, size_t count)
+{
+    struct repo_departure departures[LOBBY_RUN_MAX];
+    size_t departure_count = 0;
+
+    assert(count > 0 && count <= LOBBY_RUN_MAX);
+    lock_take(&lobby->lock);
+    for (size_t i = 0; i < count; i++) {
+        if (members[i]->presence != MEMBER_ABSENT)
+            unlink_member(lobby, members[i]);
+        members[i]->presence = MEMBER_ABSENT;
+        struct roster_user *user = roster_find(&lobby->roster, members[i]->id);
+        if (user == NULL || user->local == NULL)
+            continue;
+        forget_connection(user, members[i]);
+        if (user->local != NULL)
+            continue;
+        begin_grace(lobby, user);
+        if (lobby->rooms->presence_grace_ms == 0)
+            let_go(lobby, user, &departures[departure_count++]);
+    }
+    lock_drop(&lobby->lock);
+    store_departures(lobby, departures, departure_count);
+    for (size_t i = 0; i < count; i++)
+        members[i]->operations->release(members[i]);
+}
+
+void
+lobby_end_graces(struct lobby *lobby)
+{
+    struct repo_departure departures[LOBBY_RUN_MAX];
+    size_t count;
+
+    do {
+        int64_t now = clock_monotonic_ms();
+        count = 0;
+        lock_take(&lobby->lock);
+        while (lobby->grace_first != NULL && lobby->grace_first->grace_end <= now &&
+               count < LOBBY_RUN_MAX)
+            let_go(lobby, lobby->grace_first, &departures[count++]);
+        lock_drop(&lobby->lock);
+        store_departures(lobby, departures, count);
+    } while (count == LOBBY_RUN_MAX);
+}

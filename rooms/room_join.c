@@ -1,0 +1,270 @@
+/* Joining a room: the answer, what was missed, and then being one of those to whom it hands out. */
+#include "rooms/room.h"
+
+#include "pubsub/message.h"
+#include "rooms/catch_up.h"
+#include "rooms/event.h"
+#include "rooms/lobby.h"
+#include "rooms/log.h"
+#include "rooms/rooms.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DELIVERY_WAIT_MS 1000 /* for what was acknowledged to be handed out */
+
+/* The other one of a private room's two users: false in a public room. */
+static bool
+other_user(const struct room *room, const struct member *member, char id[REPO_ID_SIZE],
+           char name[REPO_USER_NAME_SIZE])
+{
+    const struct repo_room *stored = &room->stored;
+    struct repo_identity identity;
+
+    if (!stored->is_private)
+        return false;
+    bool is_first = strcmp(stored->users[0], member->id) == 0;
+    snprintf(id, REPO_ID_SIZE, "%s", stored->users[is_first ? 1 : 0]);
+    if (lobby_find_name(room->rooms->lobby, id, name) == 0)
+        return true;
+    /* Somebody who is away; one who will not come back any more is known by the id alone. */
+    bool is_known = repo_identity_find_by_id(room->rooms->repo, id, &identity) == 0;
+    snprintf(name, REPO_USER_NAME_SIZE, "%s", is_known ? identity.name : "?");
+    return true;
+}
+
+static void
+deliver_one(struct member *member, struct message *message)
+{
+    member->operations->deliver(member, &message, 1);
+    message_rele(message);
+}
+
+static void
+refuse(struct room *room, struct member *member, int error)
+{
+    struct event_error refusal = {.refused =
+                                      room->key[0] == 'p' ? "join-room-private" : "join-room"};
+    event_error_for(error, &refusal);
+    struct message *message = event_error(&refusal);
+    if (message != NULL)
+        deliver_one(member, message);
+}
+
+static bool
+has_room_for_one_more(struct room *room)
+{
+    if (room->member_count < room->member_capacity)
+        return true;
+    size_t capacity = room->member_capacity > 0 ? room->member_capacity * 2 : 4;
+    struct membership **members = malloc(capacity * sizeof(struct membership *));
+    if (members == NULL)
+        return false;
+    lock_take(&room->lock);
+    if (room->member_count > 0)
+        memcpy(members, room->members, room->member_count * sizeof(struct membership *));
+    struct membership **old = room->members;
+    room->members = members;
+    room->member_capacity = capacity;
+    lock_drop(&room->lock);
+    free(old);
+    return true;
+}
+
+/*
+ * Waits until what was acknowledged before is handed out, so that it counts in the `lastSeq` of who
+ * joins now. Not for ever: what could not be read from the repository comes later.
+ */
+static void
+wait_delivered(struct room *room)
+{
+    int64_t deadline = clock_monotonic_ms() + DELIVERY_WAIT_MS;
+
+    lock_take(&room->lock);
+    room->awaits_delivery = true;
+    while (atomic_load(&room->delivered) < room->published) {
+        if (!lock_wait_until(&room->lock, &room->caught_up, deadline))
+            break;
+    }
+    room->awaits_delivery = false;
+    lock_drop(&room->lock);
+}
+
+static void
+add_to_members(struct room *room, struct membership *membership)
+{
+    lock_assert_held(&room->lock);
+    membership->index = room->member_count;
+    room->members[room->member_count++] = membership;
+}
+
+/*
+ * Answers the request to join. Who misses nothing is let in, from under the room's lock, so that
+ * what is handed out next is exactly what comes after the `lastSeq` in the answer; *misses says
+ * that the member has to catch up first.
+ */
+static int
+welcome(struct room *room, struct membership *membership, bool *misses)
+{
+    char id[REPO_ID_SIZE];
+    char name[REPO_USER_NAME_SIZE];
+    struct member *member = membership->member;
+    bool has_other = other_user(room, member, id, name);
+    struct event_joined joined = {
+        .room = &room->stored,
+        .other_id = has_other ? id : NULL,
+        .other_name = name,
+        .since = membership->since,
+    };
+
+    lock_take(&room->lock);
+    uint64_t last = atomic_load(&room->delivered);
+    joined.last_seq = last;
+    if (membership->index != SIZE_MAX || membership->is_catching_up) {
+        joined.since = MEMBER_SINCE_NONE; /* it gets everything already */
+    } else if (joined.since != MEMBER_SINCE_NONE) {
+        joined.since = joined.since < last ? joined.since : last;
+        joined.truncated = last - joined.since > room->rooms->resume_limit;
+        if (joined.truncated)
+            joined.since = last - room->rooms->resume_limit;
+    }
+    *misses = joined.since != MEMBER_SINCE_NONE && joined.since < last;
+    struct message *message = event_room_joined(&joined);
+    if (message != NULL) {
+        bool is_new = membership->index == SIZE_MAX && !membership->is_catching_up;
+        membership->admitted = true;
+        if (is_new)
+            membership->last = joined.since; /* from here on the historian's, if it misses any */
+        if (is_new && !*misses)
+            add_to_members(room, membership);
+        member->operations->deliver(member, &message, 1);
+    }
+    lock_drop(&room->lock);
+    if (message == NULL)
+        return -ENOMEM;
+    message_rele(message);
+    return 0;
+}
+
+static int
+add_member(struct room *room, struct membership *membership)
+{
+    bool misses;
+
+    if (!has_room_for_one_more(room))
+        return -ENOMEM;
+    wait_delivered(room);
+    int error = welcome(room, membership, &misses);
+    if (error == 0 && misses) {
+        membership->is_catching_up = true;
+        room->catching_up++;
+        catch_up_begin(membership);
+    }
+    return error;
+}
+
+void
+room_handle_join(struct room *room, struct membership *membership)
+{
+    struct member *member = membership->member;
+
+    int error = add_member(room, membership);
+    if (error != 0) {
+        bool is_mine = room_refuse_join(room, membership, error);
+        assert(!is_mine); /* the mailbox of a room that serves is open */
+        return;
+    }
+    room_roll_add(room, member->id, true);
+    if (!membership->invited)
+        member->operations->answered(member, 1);
+    /* Who comes back was never away, as far as people are concerned. */
+    if (membership->since == MEMBER_SINCE_NONE && !room_has_another(room, membership))
+        room_publish_notice(room, member, "joined");
+    if (!membership->invited)
+        room_invite_other(room, member, atomic_load(&room->delivered));
+}
+
+/* Takes the membership off the member's list and tells why; its leave comes through the mailbox. */
+static void
+expel(struct room *room, struct membership *membership, int error)
+{
+    struct member *member = membership->member;
+
+    lock_take(&member->lock);
+    if (membership->linked)
+        member_put_leave(member, membership);
+    lock_drop(&member->lock);
+    refuse(room, member, error);
+}
+
+/* Lets in who has caught up; what was handed out since is read here, as long as that is little. */
+void
+room_handle_caught_up(struct room *room, struct membership *membership)
+{
+    int error = membership->failure;
+    bool is_in = false;
+
+    while (error == 0 && !is_in && !atomic_load(&membership->left)) {
+        error = has_room_for_one_more(room) ? catch_up_rest(membership) : -ENOMEM;
+        if (error == -EAGAIN) {
+            catch_up_begin(membership);
+            return;
+        }
+        lock_take(&room->lock);
+        is_in = error == 0 && membership->last == atomic_load(&room->delivered);
+        if (is_in)
+            add_to_members(room, membership);
+        lock_drop(&room->lock);
+    }
+    membership->is_catching_up = false;
+    room->catching_up--;
+    if (atomic_load(&membership->left)) {
+        membership_free(membership);
+    } else if (error != 0) {
+        log_warn(-error, "catch-up-failed room=%s seq=%llu", room->stored.id,
+                 (unsigned long long)membership->last);
+        membership->admitted = false;
+        expel(room, membership, error);
+    }
+}
+
+void
+room_refuse_again(struct room *room, struct membership *membership, int error)
+{
+    refuse(room, membership->member, error);
+    membership->member->operations->answered(membership->member, 1);
+}
+
+void
+room_handle_join_again(struct room *room, struct membership *membership)
+{
+    int error = membership->admitted ? add_member(room, membership) : -ENOMEM;
+    if (error != 0) {
+        room_refuse_again(room, membership, error);
+        return;
+    }
+    membership->member->operations->answered(membership->member, 1);
+    /* The other one may have left meanwhile. */
+    room_invite_other(room, membership->member, atomic_load(&room->delivered));
+}
+
+bool
+room_refuse_join(struct room *room, struct membership *membership, int error)
+{
+    struct member *member = membership->member;
+
+    /* Before it is told, so that it can try again at once. */
+    lock_take(&member->lock);
+    if (membership->linked)
+        member_put_leave(member, membership);
+    bool is_mine = membership->abandoned;
+    lock_drop(&member->lock);
+    if (!membership->invited) {
+        refuse(room, member, error);
+        member->operations->answered(member, 1);
+    }
+    return is_mine;
+}

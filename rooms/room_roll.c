@@ -1,0 +1,40 @@
+/*
+ * A room's roll: who joined it and did not leave it by choice, on a connection or without one. It
+ * says who may read the room's past over HTTP. A private room needs none: it has its two users.
+ */
+#include "rooms/log.h"
+#include "rooms/room.h"
+#include "rooms/rooms.h"
+
+#include <stdio.h>
+
+void
+room_roll_store(struct room *room)
+{
+    struct repo_roll_change changes[ROLL_MAX];
+    size_t count = room->roll_count;
+
+    if (count == 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        changes[i] = (struct repo_roll_change){.user_id = room->roll[i].user_id,
+                                               .joins = room->roll[i].joins};
+    room->roll_count = 0;
+    lock_assert_none();
+    /* Who is in the room stays in it: what is lost is their past over HTTP, until they come again. */
+    int error = repo_roll_change(room->rooms->repo, room->stored.number, changes, count);
+    if (error != 0)
+        log_warn(-error, "roll-not-stored room=%s changes=%zu", room->stored.id, count);
+}
+
+void
+room_roll_add(struct room *room, const char *user_id, bool joins)
+{
+    if (room->stored.is_private)
+        return;
+    if (room->roll_count == ROLL_MAX)
+        room_roll_store(room);
+    struct roll_entry *entry = &room->roll[room->roll_count++];
+    snprintf(entry->user_id, sizeof(entry->user_id), "%s", user_id);
+    entry->joins = joins;
+}

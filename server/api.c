@@ -1,0 +1,139 @@
+#include "server/api.h"
+
+#include "pubsub/message.h"
+#include "rooms/event.h"
+#include "rooms/history.h"
+#include "rooms/log.h"
+#include "server/answer.h"
+#include "server/identity.h"
+#include "server/server.h"
+
+#include <civetweb.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROOT       "/api/"
+#define ROOMS      "/api/rooms/"
+#define MESSAGES   "/messages"
+#define DIGITS_MAX 16 /* of SERVER_SEQ_MAX */
+
+bool
+api_owns(const char *path)
+{
+    return path != NULL && (strncmp(path, ROOT, strlen(ROOT)) == 0 || strcmp(path, "/api") == 0);
+}
+
+static int
+refuse(struct mg_connection *connection, const char *status, const char *code, const char *message)
+{
+    answer_error(connection, status,
+                 &(struct event_error){
+                     .code = code, .message = message, .retry = strcmp(code, "unavailable") == 0});
+    return atoi(status);
+}
+
+static int
+refuse_unavailable(struct mg_connection *connection, int error)
+{
+    log_warn(-error, "history-not-read");
+    return refuse(connection, "503 Service Unavailable", "unavailable",
+                  "The server cannot read this just now. Try again.");
+}
+
+/* The room's id in the path, empty where it is too long for one; false: the path is another one. */
+static bool
+room_of(const char *path, char id[REPO_ID_SIZE])
+{
+    if (strncmp(path, ROOMS, strlen(ROOMS)) != 0)
+        return false;
+    const char *start = path + strlen(ROOMS);
+    size_t length = strcspn(start, "/");
+    if (length == 0 || strcmp(start + length, MESSAGES) != 0)
+        return false;
+    if (length >= REPO_ID_SIZE)
+        length = 0;
+    memcpy(id, start, length);
+    id[length] = '\0';
+    return true;
+}
+
+/*
+ * Reads the query's whole number `key`. Returns 1 and sets *out, 0 when there is none, or -EINVAL
+ * when it is not from `minimum` to SERVER_SEQ_MAX.
+ */
+static int
+number_of(const struct mg_connection *connection, const char *key, uint64_t minimum, uint64_t *out)
+{
+    const char *query = mg_get_request_info(connection)->query_string;
+    char text[DIGITS_MAX + 2];
+
+    int length = query != NULL ? mg_get_var(query, strlen(query), key, text, sizeof(text)) : -1;
+    if (length == -1)
+        return 0;
+    if (length < 1 || length > DIGITS_MAX || strspn(text, "0123456789") != (size_t)length)
+        return -EINVAL;
+    *out = strtoull(text, NULL, 10);
+    return *out >= minimum && *out <= SERVER_SEQ_MAX ? 1 : -EINVAL;
+}
+
+/* Reads which page is asked for; false when that makes no sense. */
+static bool
+range_of(const struct mg_connection *connection, struct history_range *range)
+{
+    uint64_t limit = HISTORY_DEFAULT;
+
+    *range = (struct history_range){.before = UINT64_MAX};
+    int before = number_of(connection, "before", 0, &range->before);
+    int after = number_of(connection, "after", 0, &range->after);
+    if (before < 0 || after < 0 || before + after > 1 ||
+        number_of(connection, "limit", 1, &limit) < 0)
+        return false;
+    range->limit = limit < HISTORY_MAX ? (size_t)limit : HISTORY_MAX;
+    range->newest = after == 0;
+    return true;
+}
+
+static int
+serve_messages(struct server *server, struct mg_connection *connection, const char *room_id)
+{
+    struct identity identity;
+    struct history_range range;
+    struct message *message;
+    size_t length;
+
+    int error = identity_find(server, connection, &identity);
+    identity_clear(&identity);
+    if (error == -ENODATA || error == -EACCES)
+        return refuse(connection, ANSWER_UNAUTHORIZED, "bad-token",
+                      "This takes a token that is known and not expired.");
+    if (error != 0)
+        return refuse_unavailable(connection, error);
+    if (!range_of(connection, &range))
+        return refuse(connection, "400 Bad Request", "bad-request",
+                      "`before` or `after` must be a whole number, and `limit` one from 1.");
+    error = history_read_for(&server->rooms, room_id, identity.id, &range, &message);
+    if (error == -ENOENT)
+        return refuse(connection, "403 Forbidden", "not-a-member", "You are not in this room.");
+    if (error != 0)
+        return refuse_unavailable(connection, error);
+    const char *text = message_text(message, &length);
+    answer_text(connection, "200 OK", "application/json; charset=utf-8", text, length);
+    message_rele(message);
+    return 200;
+}
+
+int
+api_serve(struct server *server, struct mg_connection *connection)
+{
+    const struct mg_request_info *request = mg_get_request_info(connection);
+    char room_id[REPO_ID_SIZE];
+
+    if (!room_of(request->local_uri, room_id))
+        return refuse(connection, "404 Not Found", "not-found", "There is nothing here.");
+    if (strcmp(request->request_method, "GET") != 0 && !answer_is_head(connection))
+        return refuse(connection, "405 Method Not Allowed\r\nAllow: GET, HEAD", "bad-request",
+                      "Only GET and HEAD are answered here.");
+    return serve_messages(server, connection, room_id);
+}

@@ -1,0 +1,124 @@
+/* The start of a client: from the hand-over to its welcome. */
+#include "pubsub/message.h"
+#include "rooms/event.h"
+#include "rooms/lobby.h"
+#include "rooms/rooms.h"
+#include "server/client.h"
+#include "server/identity.h"
+#include "server/options.h"
+#include "server/server.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static struct message *
+welcome(const struct client *client)
+{
+    const struct server *server = client->server;
+    struct event_welcome welcome = {
+        .user_id = client->member.id,
+        .user_name = client->member.name,
+        .token = client->secret->token,
+        .token_expires = client->secret->expires,
+        .version = CHATD_VERSION,
+        .instance = server->rooms.instance,
+        .message_bytes = SERVER_MESSAGE_BYTES,
+        .frame_bytes = SERVER_FRAME_BYTES,
+        .rooms = server->rooms.max_rooms_per_member,
+        .under_way = MEMBER_UNDER_WAY_MAX,
+        .messages_per_second = server->options->limit_messages,
+        .resume = server->options->resume_limit,
+    };
+    return event_welcome(&welcome);
+}
+
+void
+client_forget_secret(struct client *client)
+{
+    if (client->secret == NULL)
+        return;
+    explicit_bzero(client->secret, sizeof(*client->secret));
+    free(client->secret);
+    client->secret = NULL;
+}
+
+/* Whatever comes of it, the loop serves the client from now on, if only to close it. */
+void
+client_handle_arrival(struct member *member, int error)
+{
+    struct client *client = (struct client *)member; /* its first member */
+    struct message *message;
+
+    if (error == 0)
+        message = welcome(client);
+    else
+        message = event_error(&(struct event_error){
+            .code = "unavailable",
+            .message = "The server cannot let you in just now. Try again.",
+            .retry = true,
+        });
+    client_forget_secret(client);
+    if (message != NULL)
+        client_send(client, message);
+    if (message == NULL || error != 0)
+        client_abort(client, WEBSOCKET_CLOSE_INTERNAL_ERROR);
+    loop_ask(client->loop, client, LOOP_START);
+}
+
+/* Makes a client that nobody knows of yet. NULL: out of memory. */
+static struct client *
+client_new(struct server *server, const struct identity *identity)
+{
+    size_t size = strlen(identity->name) + 1;
+    struct client *client = calloc(1, sizeof(*client) + size);
+    struct client_secret *secret = malloc(sizeof(*secret));
+
+    if (client == NULL || secret == NULL) {
+        free(client);
+        free(secret);
+        return NULL;
+    }
+    secret->expires = identity->expires;
+    memcpy(secret->token, identity->token, sizeof(secret->token));
+    memcpy(client->name, identity->name, size);
+    member_init(&client->member, &client_operations, identity->id, client->name);
+    lock_init(&client->lock, LOCK_CLIENT);
+    atomic_init(&client->references, 1); /* the loop's */
+    websocket_decoder_init(&client->decoder, SERVER_FRAME_BYTES);
+    client->secret = secret;
+    client->server = server;
+    client->loop = server->loops[atomic_fetch_add(&server->next_loop, 1) % server->loop_count];
+    client->socket = -1;
+    return client;
+}
+
+int
+client_start(struct server *server, int socket, const struct identity *identity,
+             struct client **out)
+{
+    struct member_identity stored = {.expires = identity->expires, .seen = identity->seen};
+    int on = 1;
+
+    if (setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+        return -errno;
+    struct client *client = client_new(server, identity);
+    if (client == NULL)
+        return -ENOMEM;
+    token_hash(identity->token, stored.token_hash);
+    client->socket = socket;
+    client_hold(client); /* for the caller */
+    int error = lobby_arrive(server->rooms.lobby, &client->member, &stored);
+    if (error != 0) {
+        client->socket = -1;
+        client_rele(client);
+        client_rele(client);
+        return error;
+    }
+    atomic_fetch_add(&server->counters.accepted, 1);
+    *out = client;
+    return 0;
+}

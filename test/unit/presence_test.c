@@ -1,0 +1,187 @@
+/* Users: on several connections, with a grace in which they come back, and called back. */
+#include "repo/repo.h"
+#include "rooms/lobby.h"
+#include "rooms/lock.h"
+#include "test/unit/fake_member.h"
+#include "test/unit/tap.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GRACE_MS 300
+
+static struct fake_rooms rooms;
+
+static bool
+is_listed(struct fake_member *fake, const struct fake_member *whom)
+{
+    return fake_expect(fake, "\"user-join\"", whom->member.id) != NULL;
+}
+
+static void
+leave(struct fake_member *fake)
+{
+    lobby_depart(rooms.rooms.lobby, &fake->member);
+    fake_member_free(fake);
+}
+
+static void
+test_connections(struct fake_member *ann)
+{
+    struct fake_member *bob = fake_member_new("Bob");
+
+    fake_arrive(bob, &rooms, 0);
+    ok(is_listed(ann, bob), "Bob is announced");
+    struct fake_member *again = fake_member_again(bob);
+    fake_arrive(again, &rooms, 1);
+    ok(is_listed(again, bob), "and on the list on another connection of his");
+    ok(fake_count(ann, bob->member.id) == 1, "which nobody is told of");
+    ok(lobby_online(rooms.rooms.lobby) == 2, "he counts once");
+    leave(bob);
+    lobby_flush(rooms.rooms.lobby);
+    struct fake_member *third = fake_member_again(again);
+    fake_arrive(third, &rooms, 1);
+    ok(is_listed(third, again), "he is there as long as one connection is");
+    int64_t before = clock_monotonic_ms();
+    char id[IDENTIFIER_SIZE];
+    snprintf(id, sizeof(id), "%s", again->member.id);
+    leave(again);
+    leave(third);
+    ok(fake_expect(ann, "\"user-left\"", id) != NULL, "without any he is missed");
+    ok(clock_monotonic_ms() - before >= GRACE_MS, "after the grace");
+    ok(fake_count(ann, id) == 2, "once");
+}
+
+static void
+test_grace(struct fake_member *ann)
+{
+    struct fake_member *bob = fake_member_new("Bob");
+    struct fake_member *again = fake_member_again(bob);
+    struct fake_member *cid = fake_member_new("Cid");
+    char cid_id[IDENTIFIER_SIZE];
+
+    snprintf(cid_id, sizeof(cid_id), "%s", cid->member.id);
+    fake_arrive(bob, &rooms, 0);
+    fake_arrive(cid, &rooms, 0);
+    (void)is_listed(ann, bob);
+    leave(bob);
+    lobby_flush(rooms.rooms.lobby);
+    struct repo_user row;
+    ok(repo_user_find_by_id(rooms.rooms.repo, again->member.id, &row) == 0,
+       "who has just lost the connection is still online");
+    fake_arrive(again, &rooms, 1);
+    leave(cid);
+    /* Cid left later, so Bob's grace would be over before. */
+    ok(fake_expect(ann, "\"user-left\"", cid_id) != NULL, "who does not come back is missed");
+    ok(fake_count(ann, again->member.id) == 1, "who comes back in time never is");
+    leave(again);
+    ok(fake_expect(ann, "\"user-left\"", "Bob") != NULL, "but later he may be");
+}
+
+static int
+is_ours(void *argument, const struct repo_user *user)
+{
+    return strcmp(user->id, argument) == 0 && strcmp(user->instance, rooms.rooms.instance) == 0;
+}
+
+/* The row of another instance, on which the user is as well. */
+static void
+test_elsewhere(struct fake_member *ann)
+{
+    struct fake_member *bob = fake_member_new("Bob");
+    struct repo_departure there = {.user.name = "Bob"};
+    bool was_held;
+    char id[IDENTIFIER_SIZE];
+
+    snprintf(id, sizeof(id), "%s", bob->member.id);
+    snprintf(there.user.id, sizeof(there.user.id), "%s", id);
+    identifier_make(there.user.instance);
+    fake_arrive(bob, &rooms, 0);
+    (void)is_listed(ann, bob);
+    if (repo_lease_renew(rooms.rooms.repo, there.user.instance, INT64_MAX, &was_held) != 0 ||
+        repo_users_add(rooms.rooms.repo, &there.user, 1) != 0)
+        abort();
+    leave(bob);
+    while (repo_users_all(rooms.rooms.repo, is_ours, id) != 0) {
+        if (poll(NULL, 0, 20) < 0)
+            abort();
+    }
+    ok(fake_count(ann, id) == 1, "who is on another instance, too, is not missed");
+    if (repo_users_depart(rooms.rooms.repo, &there, 1) != 0)
+        abort();
+    ok(there.is_last, "there it is the last one");
+    ok(fake_expect(ann, "\"user-left\"", id) != NULL, "and then it is missed");
+}
+
+static void
+post(struct fake_member *fake, const char *room_id, const char *text)
+{
+    atomic_fetch_add(&fake->under_way, 1);
+    if (member_post(&fake->member, room_id, text, strlen(text), NULL) != 0)
+        abort();
+    fake_wait_answered(fake);
+}
+
+static void
+test_call_back(struct fake_member *ann)
+{
+    struct fake_member *bob = fake_member_new("Bob");
+    struct fake_member *again = fake_member_again(bob);
+    struct fake_member *tab = fake_member_again(bob);
+    char bob_id[IDENTIFIER_SIZE];
+    char id[IDENTIFIER_SIZE];
+
+    snprintf(bob_id, sizeof(bob_id), "%s", bob->member.id);
+    fake_arrive(bob, &rooms, 0);
+    (void)is_listed(ann, bob);
+    int64_t seen = clock_realtime_ms();
+    leave(bob);
+    (void)fake_expect(ann, "\"user-left\"", bob_id);
+    atomic_fetch_add(&ann->under_way, 1);
+    ok(member_join_private(&ann->member, &rooms.rooms, bob_id, MEMBER_SINCE_NONE) == 0,
+       "Ann asks for Bob, who has gone");
+    const char *joined = fake_expect(ann, "\"room-joined\"", bob_id);
+    ok(joined != NULL && strstr(joined, "\"name\":\"Bob\"") != NULL, "and gets the room");
+    if (joined == NULL)
+        abort();
+    snprintf(id, sizeof(id), "%s", strstr(joined, "\"id\":\"") + strlen("\"id\":\""));
+    post(ann, id, "while you were away");
+    fake_arrive(again, &rooms, seen);
+    ok(is_listed(again, again), "Bob comes back");
+    joined = fake_expect(again, "\"room-joined\"", ann->member.id);
+    ok(fake_number(joined, "since") == 0, "is brought into the room");
+    ok(fake_expect(again, "while you were away", NULL) != NULL, "and gets what was said");
+
+    ok(member_leave(&again->member, id) == 0, "he leaves it");
+    fake_arrive(tab, &rooms, clock_realtime_ms() + 60000);
+    ok(is_listed(tab, tab), "and has another connection");
+    post(ann, id, "one more thing");
+    joined = fake_expect(again, "\"room-joined\"", ann->member.id);
+    ok(fake_number(joined, "since") == 1 && fake_expect(again, "one more thing", NULL) != NULL,
+       "who is written to is brought in again");
+    ok(fake_expect(tab, "\"room-joined\"", ann->member.id) != NULL &&
+           fake_expect(tab, "one more thing", NULL) != NULL,
+       "on every connection");
+    leave(again);
+    leave(tab);
+}
+
+int
+main(void)
+{
+    rooms.rooms.presence_grace_ms = GRACE_MS;
+    fake_rooms_open(&rooms, 0, 100);
+    struct fake_member *ann = fake_member_new("Ann");
+    fake_arrive(ann, &rooms, 0);
+    if (!is_listed(ann, ann))
+        abort();
+    test_connections(ann);
+    test_grace(ann);
+    test_elsewhere(ann);
+    test_call_back(ann);
+    leave(ann);
+    fake_rooms_close(&rooms);
+    return done_testing();
+}
