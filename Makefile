@@ -18,7 +18,7 @@ LDFLAGS  += -pthread -Wl,-z,relro,-z,now $(SANITIZE)
 
 PUBSUB := inbox local message payload pubsub queue redis redis_address redis_channel \
           redis_connection redis_greeting redis_log redis_publisher redis_queue redis_socket redis_url \
-          topic
+          replay topic
 REPO   := schema sqlite sqlite_append sqlite_arrival sqlite_identity sqlite_lease sqlite_missed sqlite_roll \
           sqlite_room sqlite_secret sqlite_user write_group
 ROOMS  := auditor catch_up event historian history identifier lobby lobby_call_back lobby_presence \

@@ -10,10 +10,11 @@
 
 #include "pubsub/message.h"
 
-#define MAGIC            "chatd1 "
+#define MAGIC            "chatd2 "
 #define MAGIC_LENGTH     (sizeof(MAGIC) - 1)
 #define MAC_BYTES        ((size_t)16)
 #define MAC_LENGTH       (2 * MAC_BYTES)
+#define HEADER_MAX       (MAGIC_LENGTH + PUBSUB_INSTANCE_MAX + MAC_LENGTH + 44) /* two numbers in it */
 #define ENTRY_HEAD_SIZE  48 /* "SEQ LENGTH\n" with its NUL: two numbers of at most 20 digits */
 #define CAPACITY_INITIAL 1024u
 
@@ -27,17 +28,18 @@ payload_is_instance(const char *instance)
     return length > 0 && length <= PUBSUB_INSTANCE_MAX && strspn(instance, allowed) == length;
 }
 
-/* Writes the MAC as text: MAC_LENGTH digits and a NUL. */
+/* Writes the MAC as text: MAC_LENGTH digits and a NUL. `author` is what precedes it, unended. */
 static void
 authenticate(char mac[MAC_LENGTH + 1], const unsigned char key[PUBSUB_KEY_SIZE],
-             const char *channel, const char *instance, const char *rest, size_t rest_length)
+             const char *channel, const char *author, size_t author_length, const char *rest,
+             size_t rest_length)
 {
     crypto_generichash_state state;
     unsigned char digest[MAC_BYTES];
     int error = crypto_generichash_init(&state, key, PUBSUB_KEY_SIZE, sizeof(digest));
 
     error |= crypto_generichash_update(&state, (const unsigned char *)channel, strlen(channel) + 1);
-    error |= crypto_generichash_update(&state, (const unsigned char *)instance, strlen(instance));
+    error |= crypto_generichash_update(&state, (const unsigned char *)author, author_length);
     error |= crypto_generichash_update(&state, (const unsigned char *)"\n", 1);
     error |= crypto_generichash_update(&state, (const unsigned char *)rest, rest_length);
     error |= crypto_generichash_final(&state, digest, sizeof(digest));
@@ -64,15 +66,16 @@ reserve(struct payload *payload, size_t wanted)
 }
 
 int
-payload_begin(struct payload *payload, const char *instance)
+payload_begin(struct payload *payload, const char *instance, uint64_t number, int64_t time)
 {
     int error = reserve(payload, CAPACITY_INITIAL);
 
-    assert(payload_is_instance(instance));
+    assert(payload_is_instance(instance) && time >= 0);
     if (error != 0)
         return error;
-    payload->header_length = (size_t)snprintf(payload->data, payload->capacity, MAGIC "%s %*s\n",
-                                              instance, (int)MAC_LENGTH, "");
+    payload->header_length =
+        (size_t)snprintf(payload->data, payload->capacity, MAGIC "%s %" PRIu64 " %" PRId64 " %*s\n",
+                         instance, number, time, (int)MAC_LENGTH, "");
     payload->length = payload->header_length;
     payload->count = 0;
     return 0;
@@ -102,14 +105,11 @@ payload_add(struct payload *payload, const struct message *message)
 void
 payload_seal(struct payload *payload, const unsigned char key[PUBSUB_KEY_SIZE], const char *channel)
 {
-    char instance[PUBSUB_INSTANCE_MAX + 1];
     char mac[MAC_LENGTH + 1];
-    size_t instance_length = payload->header_length - MAGIC_LENGTH - MAC_LENGTH - 2;
+    size_t author_length = payload->header_length - MAGIC_LENGTH - MAC_LENGTH - 2;
 
-    memcpy(instance, payload->data + MAGIC_LENGTH, instance_length);
-    instance[instance_length] = '\0';
-    authenticate(mac, key, channel, instance, payload->data + payload->header_length,
-                 payload->length - payload->header_length);
+    authenticate(mac, key, channel, payload->data + MAGIC_LENGTH, author_length,
+                 payload->data + payload->header_length, payload->length - payload->header_length);
     memcpy(payload->data + payload->header_length - 1 - MAC_LENGTH, mac, MAC_LENGTH);
 }
 
@@ -155,30 +155,24 @@ read_entry(const char **at, const char *end, uint64_t *seq, const char **text, s
     return true;
 }
 
-/* Reads the first line; *mac is where the MAC begins. */
+/* Reads who wrote it and when, up to `end`, where the MAC begins. */
 static bool
-read_header(struct payload_reader *reader, const char **mac)
+read_author(struct payload_reader *reader, const char *at, const char *end)
 {
-    const char *instance = reader->at + MAGIC_LENGTH;
-    size_t length = (size_t)(reader->end - reader->at);
-    size_t instance_length;
-    const char *space;
+    const char *space = memchr(at, ' ', (size_t)(end - at));
+    size_t length = space != NULL ? (size_t)(space - at) : 0;
+    uint64_t time;
 
-    if (length < MAGIC_LENGTH + 1 || memcmp(reader->at, MAGIC, MAGIC_LENGTH) != 0)
+    if (length == 0 || length > PUBSUB_INSTANCE_MAX)
         return false;
-    length -= MAGIC_LENGTH;
-    space = memchr(instance, ' ', length);
-    if (space == NULL)
+    memcpy(reader->instance, at, length);
+    reader->instance[length] = '\0';
+    at += length + 1;
+    if (!read_number(&at, end, ' ', &reader->number) || !read_number(&at, end, ' ', &time) ||
+        time > INT64_MAX || at != end)
         return false;
-    instance_length = (size_t)(space - instance);
-    if (instance_length > PUBSUB_INSTANCE_MAX || length - instance_length < MAC_LENGTH + 2 ||
-        space[MAC_LENGTH + 1] != '\n')
-        return false;
-    memcpy(reader->instance, instance, instance_length);
-    reader->instance[instance_length] = '\0';
-    *mac = space + 1;
-    reader->at = space + MAC_LENGTH + 2;
-    return payload_is_instance(reader->instance) && strlen(reader->instance) == instance_length;
+    reader->time = (int64_t)time;
+    return payload_is_instance(reader->instance) && strlen(reader->instance) == length;
 }
 
 int
@@ -186,19 +180,27 @@ payload_open(struct payload_reader *reader, const unsigned char key[PUBSUB_KEY_S
              const char *channel, const char *data, size_t length)
 {
     char expected[MAC_LENGTH + 1];
+    const char *newline = memchr(data, '\n', length < HEADER_MAX ? length : HEADER_MAX);
+    const char *author;
     const char *mac;
-    const char *at;
     const char *text;
     uint64_t seq;
 
-    *reader = (struct payload_reader){.at = data, .end = data + length};
-    if (length > PAYLOAD_MAX || !read_header(reader, &mac))
+    *reader = (struct payload_reader){.end = data + length};
+    if (length > PAYLOAD_MAX || newline == NULL ||
+        newline - data < (ptrdiff_t)(MAGIC_LENGTH + MAC_LENGTH) ||
+        memcmp(data, MAGIC, MAGIC_LENGTH) != 0)
         return -EBADMSG;
-    authenticate(expected, key, channel, reader->instance, reader->at,
+    author = data + MAGIC_LENGTH;
+    mac = newline - MAC_LENGTH;
+    reader->at = newline + 1;
+    if (!read_author(reader, author, mac))
+        return -EBADMSG;
+    authenticate(expected, key, channel, author, (size_t)(mac - author) - 1, reader->at,
                  (size_t)(reader->end - reader->at));
     if (sodium_memcmp(expected, mac, MAC_LENGTH) != 0)
         return -EBADMSG;
-    for (at = reader->at; at < reader->end;) {
+    for (const char *at = reader->at; at < reader->end;) {
         if (!read_entry(&at, reader->end, &seq, &text, &length))
             return -EBADMSG;
     }

@@ -2,12 +2,14 @@
  * What travels through Redis: messages of one channel in one text, which proves that an instance of
  * this chat wrote it, and for this channel. Internal to pubsub/.
  *
- *     chatd1 INSTANCE MAC\n
+ *     chatd2 INSTANCE NUMBER TIME MAC\n
  *     SEQ LENGTH\n
  *     LENGTH bytes of text\n
  *     … more messages
  *
- * MAC is keyed BLAKE2b-128, in lower-case hexadecimal, of the channel's name, a NUL, INSTANCE, a
+ * NUMBER is greater than that of every payload that the instance has sent before, and TIME is when it
+ * was written, in ms since 1970: by these replay.h tells what was sent again. MAC is keyed
+ * BLAKE2b-128, in lower-case hexadecimal, of the channel's name, a NUL, "INSTANCE NUMBER TIME", a
  * newline, and everything behind the first line. Numbers are decimal, without leading zeros.
  */
 #ifndef PUBSUB_PAYLOAD_H
@@ -35,8 +37,11 @@ struct payload {
 /* Whether this can be an instance's id: 1 to PUBSUB_INSTANCE_MAX letters, digits and -._ */
 bool payload_is_instance(const char *instance);
 
-/* Begins a payload without messages, in the memory of the previous one. Errors: -ENOMEM. */
-int payload_begin(struct payload *payload, const char *instance);
+/*
+ * Begins a payload without messages, in the memory of the previous one; `time` is not negative.
+ * Errors: -ENOMEM.
+ */
+int payload_begin(struct payload *payload, const char *instance, uint64_t number, int64_t time);
 
 /* Adds a message. Errors: -EMSGSIZE (too much for one), -ENOMEM; then nothing has changed. */
 int payload_add(struct payload *payload, const struct message *message);
@@ -51,6 +56,8 @@ void payload_release(struct payload *payload);
 /* One that is being read. */
 struct payload_reader {
     char instance[PUBSUB_INSTANCE_MAX + 1]; /* who wrote it */
+    uint64_t number;                        /* which of that one's it is */
+    int64_t time;                           /* when it was written: ms since 1970 */
     const char *at;                         /* private to payload.c */
     const char *end;                        /* private to payload.c */
 };

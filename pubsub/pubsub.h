@@ -48,6 +48,7 @@ struct pubsub_status {
     uint64_t dropped;    /* messages that were not sent, or whose fate is unknown */
     uint64_t received;   /* messages from other instances */
     uint64_t invalid;    /* payloads that were refused: damaged, forged or too large */
+    uint64_t replayed;   /* payloads of instances that were refused: taken before, or too late */
     size_t channels;     /* open ones */
     size_t subscribed;   /* of these, those that hear the other instances now */
     size_t queued;       /* messages that wait to be sent */

@@ -19,6 +19,7 @@ redis_status(struct pubsub *base, struct pubsub_status *status)
         .kind = "redis",
         .reconnects = atomic_load_explicit(&bus->endpoint.reconnects, memory_order_relaxed),
         .invalid = atomic_load_explicit(&bus->endpoint.invalid, memory_order_relaxed),
+        .replayed = atomic_load_explicit(&bus->replayed, memory_order_relaxed),
         .received = atomic_load_explicit(&bus->received, memory_order_relaxed),
         .channels = topics_count_subscriptions(&bus->topics),
         .subscribed = atomic_load(&bus->subscribed),

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "pubsub/descriptor.h"
 #include "pubsub/message.h"
 #include "pubsub/payload.h"
+#include "pubsub/replay.h"
 
 #define BATCH_MAX 256u /* messages that are put into the inbox in one go */
 
@@ -24,6 +26,7 @@ struct redis_channel {
     int wake;                           /* [I] an eventfd: the inbox has something */
     struct subscription subscription;   /* its topic's mutex */
     struct redis_connection connection; /* [T] */
+    struct replay_guard guard;          /* [T] */
     uint64_t times_seen;                /* [T] of connection.times_ready, by is_stale */
     bool is_stale;                      /* [T] -ESTALE is to be returned */
     bool is_counted;                    /* [T] in bus->subscribed */
@@ -74,6 +77,23 @@ refuse(struct redis_channel *channel, size_t length)
     redis_log_note(&channel->bus->endpoint.log, NOTE_INVALID, detail);
 }
 
+/* Whether the payload is new; if not, it is counted and told. */
+static bool
+admit(struct redis_channel *channel, const struct payload_reader *payload)
+{
+    char detail[PUBSUB_CHANNEL_NAME_SIZE + PUBSUB_INSTANCE_MAX + 96];
+    int64_t now = clock_wall();
+
+    if (replay_guard_admit(&channel->guard, payload, now))
+        return true;
+    atomic_fetch_add_explicit(&channel->bus->replayed, 1, memory_order_relaxed);
+    snprintf(detail, sizeof(detail), "channel=%s instance=%s number=%" PRIu64 " age-ms=%" PRId64,
+             subscription_name(&channel->subscription), payload->instance, payload->number,
+             now - payload->time);
+    redis_log_note(&channel->bus->endpoint.log, NOTE_REPLAYED, detail);
+    return false;
+}
+
 /* Puts the messages into the inbox, and gives up the references. */
 static void
 put(struct redis_channel *channel, struct message **messages, size_t count)
@@ -86,7 +106,7 @@ put(struct redis_channel *channel, struct message **messages, size_t count)
         message_rele(messages[i]);
 }
 
-/* Takes the messages out of a payload, unless this instance has sent it. */
+/* Takes the messages out of a payload, unless this instance has sent it or it is not new. */
 static void
 unpack(struct redis_channel *channel, const char *data, size_t data_length)
 {
@@ -102,7 +122,7 @@ unpack(struct redis_channel *channel, const char *data, size_t data_length)
         refuse(channel, data_length);
         return;
     }
-    if (strcmp(reader.instance, channel->bus->endpoint.instance) == 0)
+    if (strcmp(reader.instance, channel->bus->endpoint.instance) == 0 || !admit(channel, &reader))
         return;
     while (payload_next(&reader, &seq, &text, &length)) {
         messages[count] = message_new(text, length, seq);
@@ -201,6 +221,7 @@ redis_channel_open(struct pubsub *base, const char *name, const char *label, str
         return -ENOMEM;
     channel->base.ops = bus->base.ops;
     channel->bus = bus;
+    replay_guard_init(&channel->guard, clock_wall());
     channel->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (channel->wake < 0) {
         error = -errno;

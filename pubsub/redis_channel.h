@@ -21,6 +21,7 @@ struct redis_bus {
     struct redis_endpoint endpoint;     /* [I] but for what has its own protection */
     struct redis_publisher publisher;   /* its own mutex */
     atomic_ullong received;             /* [a] messages of other instances */
+    atomic_ullong replayed;             /* [a] payloads that were not new */
     atomic_size_t subscribed;           /* [a] channels with a ready connection */
 };
 

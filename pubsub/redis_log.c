@@ -18,9 +18,8 @@ static const struct {
     const char *event;
     int64_t pause_ms; /* until it may be told again; 0: never */
 } notes[NOTES] = {
-    [NOTE_INVALID] = {"invalid-payload", 1000},
-    [NOTE_PUBLISH] = {"redis-publish-refused", 1000},
-    [NOTE_SELECT] = {"redis-select-refused", 0},
+    [NOTE_INVALID] = {"invalid-payload", 1000},       [NOTE_REPLAYED] = {"replayed-payload", 1000},
+    [NOTE_PUBLISH] = {"redis-publish-refused", 1000}, [NOTE_SELECT] = {"redis-select-refused", 0},
     [NOTE_NAME] = {"redis-name-refused", 0},
 };
 

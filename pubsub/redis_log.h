@@ -14,8 +14,8 @@
 /* What keeps a connection from working; the later ones are more telling. */
 enum redis_trouble { TROUBLE_NONE, TROUBLE_DOWN, TROUBLE_REFUSED, TROUBLE_FULL, TROUBLES };
 
-/* What is told by itself: the first two at most once a second, the others once and for all. */
-enum redis_note { NOTE_INVALID, NOTE_PUBLISH, NOTE_SELECT, NOTE_NAME, NOTES };
+/* What is told by itself: the first three at most once a second, the others once and for all. */
+enum redis_note { NOTE_INVALID, NOTE_REPLAYED, NOTE_PUBLISH, NOTE_SELECT, NOTE_NAME, NOTES };
 
 /* [I] immutable, [m] own mutex */
 struct redis_log {

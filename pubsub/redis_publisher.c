@@ -62,7 +62,8 @@ add_message(struct redis_publisher *publisher, const struct message *message)
     if (payload->count > 0 && payload->length + length > PAYLOAD_BYTES)
         send_payload(publisher);
     if (payload->count == 0)
-        error = payload_begin(payload, publisher->endpoint->instance);
+        error = payload_begin(payload, publisher->endpoint->instance, ++publisher->number,
+                              clock_wall());
     if (error == 0)
         error = payload_add(payload, message);
     if (error != 0)

@@ -31,6 +31,7 @@ struct redis_publisher {
     atomic_ullong dropped;                  /* [a] messages */
     struct redis_connection connection;     /* [T] */
     struct payload payload;                 /* [T] what is being put together */
+    uint64_t number;                        /* [T] of the payload that was begun last */
     char channel[PUBSUB_CHANNEL_NAME_SIZE]; /* [T] whose it is */
     size_t counts[PUBLISHER_COMMANDS];      /* [T] messages in the commands under way: a ring */
     size_t first;                           /* [T] the oldest of them */

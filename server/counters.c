@@ -164,6 +164,8 @@ write_metrics(FILE *stream, struct server *server)
          atomic_load(&rooms->repaired)},
         {"chatd_invalid_payloads_total", "counter", "Payloads of the bus that were refused.",
          atomic_load(&rooms->invalid_payloads) + bus.invalid},
+        {"chatd_replayed_payloads_total", "counter",
+         "Payloads of the bus that were taken before, or came too late.", bus.replayed},
         {"chatd_bus_up", "gauge", "1 while other instances are reached.", bus.up},
         {"chatd_bus_reconnects_total", "counter", "Connections to Redis that stand again.",
          bus.reconnects},

@@ -124,6 +124,35 @@ class Redis:
         return self.command("CLIENT", "KILL", "TYPE", "pubsub")
 
 
+class Listener:
+    """A foreign client that keeps what is published on channels."""
+
+    def __init__(self, redis, *channels):
+        self.connection = redis.connect()
+        for each in channels:
+            self.connection.command("SUBSCRIBE", each)
+
+    def next(self):
+        """The next one: (channel, payload)."""
+        kind, channel, payload = self.connection.reply()
+        equal(kind, b"message")
+        return channel.decode(), payload
+
+    def until(self, *texts):
+        """Returns the payloads from now on, up to the one with the last of the texts in it.
+
+        Each of them has to be in one, in this order; several may share one.
+        """
+        payloads = []
+        for each in texts:
+            while not payloads or each.encode() not in payloads[-1]:
+                payloads.append(self.next()[1])
+        return payloads
+
+    def close(self):
+        self.connection.close()
+
+
 def health(server):
     status, _, body = server.request("/healthz")
     equal(status, 200, "status of /healthz")

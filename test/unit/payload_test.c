@@ -11,6 +11,8 @@
 static const unsigned char key[PUBSUB_KEY_SIZE] = {1, 2, 3};
 static const char channel[] = "chat:room:x";
 
+#define PROOF "00000000000000000000000000000000" /* of the right length, and wrong */
+
 static struct message *
 make(const char *text, size_t length, uint64_t seq)
 {
@@ -29,8 +31,8 @@ example(void)
     struct message *first = make("{\"a\":1}", 7, 41);
     struct message *second = make("", 0, 0);
 
-    if (payload_begin(&payload, "instance-1") != 0 || payload_add(&payload, first) != 0 ||
-        payload_add(&payload, second) != 0)
+    if (payload_begin(&payload, "instance-1", 17, 1700000000000) != 0 ||
+        payload_add(&payload, first) != 0 || payload_add(&payload, second) != 0)
         abort();
     payload_seal(&payload, key, channel);
     message_rele(first);
@@ -54,15 +56,18 @@ open_copy(const char *data, size_t length, const unsigned char *with, const char
     return error;
 }
 
-/* Puts the right proof into a first line and what follows: what is wrong is the rest. */
+/* Puts the right proof into a first line, "chatd2 " and `author`, and what follows. */
 static int
-open_sealed(const char *rest, size_t rest_length)
+open_sealed(const char *author, const char *rest, size_t rest_length)
 {
     struct payload payload = {0};
     int error;
 
-    if (payload_begin(&payload, "i") != 0 || rest_length > 512)
+    if (payload_begin(&payload, "i", 1, 1) != 0 || rest_length > 512)
         abort();
+    payload.length =
+        (size_t)snprintf(payload.data, payload.capacity, "chatd2 %s %s\n", author, PROOF);
+    payload.header_length = payload.length;
     memcpy(payload.data + payload.length, rest, rest_length);
     payload.length += rest_length;
     payload_seal(&payload, key, channel);
@@ -91,8 +96,9 @@ test_round_trip(void)
     uint64_t seq;
     bool is_same = true;
 
-    for (int round = 0; round < 2; round++) {
-        if (payload_begin(&payload, "0123456789-abcdefghijklmnopqrst_.XYZ") != 0)
+    for (uint64_t round = 0; round < 2; round++) {
+        if (payload_begin(&payload, "0123456789-abcdefghijklmnopqrst_.XYZ", UINT64_MAX - round,
+                          INT64_MAX - (int64_t)round) != 0)
             abort();
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
             struct message *message = make(all[i].text, all[i].length, all[i].seq);
@@ -106,6 +112,8 @@ test_round_trip(void)
            "a payload of five messages opens");
         ok(strcmp(reader.instance, "0123456789-abcdefghijklmnopqrst_.XYZ") == 0,
            "it says who wrote it");
+        ok(reader.number == UINT64_MAX - round && reader.time == INT64_MAX - (int64_t)round,
+           "and which one it is, and when");
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
             is_same = is_same && payload_next(&reader, &seq, &text, &length) && seq == all[i].seq &&
                       length == all[i].length && memcmp(text, all[i].text, length) == 0;
@@ -161,12 +169,20 @@ test_elsewhere(void)
        "also of one whose name begins the same");
     ok(open_copy(payload.data, payload.length, other_key, channel) == -EBADMSG,
        "and that of another chat");
-    if (payload_begin(&payload, "instance-2") != 0 || payload_add(&payload, message) != 0)
+    if (payload_begin(&payload, "instance-2", 17, 1700000000000) != 0 ||
+        payload_add(&payload, message) != 0)
         abort();
     payload_seal(&payload, key, channel);
-    memcpy(payload.data + strlen("chatd1 "), "instance-1", strlen("instance-1"));
+    memcpy(payload.data + strlen("chatd2 "), "instance-1", strlen("instance-1"));
     ok(open_copy(payload.data, payload.length, key, channel) == -EBADMSG,
        "nobody can pass for another instance");
+    if (payload_begin(&payload, "instance-1", 17, 1700000000000) != 0)
+        abort();
+    payload_seal(&payload, key, channel);
+    memcpy(payload.data + strlen("chatd2 instance-1 "), "18", 2);
+    ok(open_copy(payload.data, payload.length, key, channel) == -EBADMSG, "or change the number");
+    memcpy(payload.data + strlen("chatd2 instance-1 "), "17 1700000000001", 16);
+    ok(open_copy(payload.data, payload.length, key, channel) == -EBADMSG, "or the time");
     message_rele(message);
     payload_release(&payload);
 }
@@ -203,13 +219,56 @@ test_structure(void)
         "\n",
     };
 
-    ok(open_sealed("1 1\nx\n", 6) == 0, "what is well formed opens");
-    ok(open_sealed("18446744073709551615 1\nx\n", 25) == 0, "also with the largest seq");
-    ok(open_sealed("", 0) == 0, "and one without messages");
+    ok(open_sealed("i 1 1", "1 1\nx\n", 6) == 0, "what is well formed opens");
+    ok(open_sealed("i 1 1", "18446744073709551615 1\nx\n", 25) == 0, "also with the largest seq");
+    ok(open_sealed("i 1 1", "", 0) == 0, "and one without messages");
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-        ok(open_sealed(wrong[i], strlen(wrong[i])) == -EBADMSG,
+        ok(open_sealed("i 1 1", wrong[i], strlen(wrong[i])) == -EBADMSG,
            "proven but malformed, it does not: number %zu", i);
-    ok(open_sealed("1 1\nx\0", 6) == -EBADMSG, "nor with a NUL in place of a newline");
+    ok(open_sealed("i 1 1", "1 1\nx\0", 6) == -EBADMSG, "nor with a NUL in place of a newline");
+}
+
+static void
+test_first_line(void)
+{
+    static const char *const right[] = {
+        "i 0 0",
+        "0123456789-abcdefghijklmnopqrst_.XYZ 18446744073709551615 9223372036854775807",
+    };
+    static const char *const wrong[] = {
+        "",
+        "i",
+        "i ",
+        "i 1",
+        "i 1 ",
+        "i  1",
+        " 1 1",
+        "i 1 1 ",
+        "i  1 1",
+        "i 1  1",
+        " i 1 1",
+        "i 1 1 1",
+        "i 01 1",
+        "i 1 01",
+        "i -1 1",
+        "i 1 -1",
+        "i +1 1",
+        "i 0x1 1",
+        "i 1 1.0",
+        "i 1\n1",
+        "i\n1 1",
+        "i\t1\t1",
+        "i 18446744073709551616 1",
+        "i 1 9223372036854775808",
+        "i 1 18446744073709551616",
+        "\xc3\xbc 1 1",
+        "0123456789012345678901234567890123456 1 1",
+    };
+
+    for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
+        ok(open_sealed(right[i], "1 1\nx\n", 6) == 0, "a first line: number %zu", i);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        ok(open_sealed(wrong[i], "1 1\nx\n", 6) == -EBADMSG, "proven, but none: number %zu", i);
 }
 
 static void
@@ -218,15 +277,23 @@ test_rubbish(void)
     size_t accepted = 0;
 
     for (size_t round = 0; round < 20000; round++) {
-        char data[200] = "chatd1 ";
+        char data[200] = "chatd2 ";
         size_t length = randombytes_uniform(sizeof(data));
         size_t kept = round % 2 == 0 ? strlen(data) : 0;
         randombytes_buf(data + kept, sizeof(data) - kept);
         accepted += open_copy(data, length, key, channel) != -EBADMSG;
     }
     ok(accepted == 0, "rubbish is refused");
-    ok(open_copy("chatd1  00000000000000000000000000000000\n", 41, key, channel) == -EBADMSG,
-       "also a first line without an instance");
+    static const char *const lines[] = {"chatd2 " PROOF "\n",
+                                        "chatd2  " PROOF "\n",
+                                        "chatd2 i " PROOF "\n",
+                                        "chatd1 i 1 1 " PROOF "\n",
+                                        "chatd2 i 1 1 00000000000000000000000000000000",
+                                        "chatd2\n",
+                                        "\n"};
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        accepted += open_copy(lines[i], strlen(lines[i]), key, channel) != -EBADMSG;
+    ok(accepted == 0, "also first lines that lack something");
 }
 
 static void
@@ -235,7 +302,7 @@ test_limits(void)
     struct payload payload = {0};
     char *text = calloc(1, PAYLOAD_MAX + 1);
 
-    if (text == NULL || payload_begin(&payload, "i") != 0)
+    if (text == NULL || payload_begin(&payload, "i", 1, 1) != 0)
         abort();
     size_t room = PAYLOAD_MAX - payload.length - strlen("1 1000000\n") - 1;
     struct message *too_large = make(text, room + 1, 1);
@@ -271,6 +338,7 @@ main(void)
     test_damage();
     test_elsewhere();
     test_structure();
+    test_first_line();
     test_rubbish();
     test_limits();
     return done_testing();

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "pubsub/message.h"
 #include "pubsub/payload.h"
@@ -116,7 +117,7 @@ forge(const char *instance, const unsigned char *key, const char *channel, const
     struct message *message = message_new("forged", 6, 1);
     struct payload payload = {0};
 
-    if (message == NULL || payload_begin(&payload, instance) != 0 ||
+    if (message == NULL || payload_begin(&payload, instance, 1, (int64_t)time(NULL) * 1000) != 0 ||
         payload_add(&payload, message) != 0)
         abort();
     payload_seal(&payload, key, channel);
@@ -148,7 +149,8 @@ test_forgeries(void)
     fixture_publish_raw("forged", "", 0);
     fixture_publish_raw("forged", "rubbish", 7);
     fixture_publish_raw("forged", "{\"action\":\"send-message\"}", 25);
-    fixture_publish_raw("forged", "chatd1 three 00000000000000000000000000000000\n1 1\nx\n", 51);
+    fixture_publish_raw("forged", "chatd2 three 1 1 00000000000000000000000000000000\n1 1\nx\n",
+                        55);
     fixture_publish_raw("forged", large, PAYLOAD_MAX + 1);
     forge("three", wrong_key, "forged", "forged");
     forge("three", fixture_key, "another", "forged");
