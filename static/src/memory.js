@@ -2,19 +2,29 @@
 
 const NAME = 'chatd.name'
 const ROOMS = 'chatd.rooms'
+const TAB = 'chatd.tab'
 const MOST_ROOMS = 6
 
-function read(key, otherwise) {
+// To reach for a storage that is forbidden throws, too.
+export function storage(kind) {
   try {
-    return JSON.parse(localStorage.getItem(key)) ?? otherwise
+    return window[kind]
+  } catch {
+    return null
+  }
+}
+
+function read(key, otherwise, kind = 'localStorage') {
+  try {
+    return JSON.parse(storage(kind).getItem(key)) ?? otherwise
   } catch {
     return otherwise
   }
 }
 
-function write(key, value) {
+function write(key, value, kind = 'localStorage') {
   try {
-    localStorage.setItem(key, JSON.stringify(value))
+    storage(kind).setItem(key, JSON.stringify(value))
   } catch {
     // full, or forbidden
   }
@@ -26,6 +36,9 @@ export const remember = {
     const others = remembered.rooms().filter((room) => room !== name)
     write(ROOMS, [name, ...others].slice(0, MOST_ROOMS))
   },
+  // As whom this tab is signed in, and where; null when it is not. Another tab may be somebody
+  // else.
+  tab: (tab) => write(TAB, tab, 'sessionStorage'),
 }
 
 export const remembered = {
@@ -33,5 +46,9 @@ export const remembered = {
   rooms: () => {
     const rooms = read(ROOMS, [])
     return Array.isArray(rooms) ? rooms.filter((room) => room && typeof room === 'string') : []
+  },
+  tab: () => {
+    const tab = read(TAB, null, 'sessionStorage')
+    return typeof tab?.name === 'string' ? tab : null
   },
 }

@@ -1,25 +1,20 @@
 // The one chat of the page: the state that components read, and the chat that they call.
 import { computed, reactive, watch } from 'vue'
 import { Chat } from './chat/chat.js'
-import { Connection } from './chat/connection.js'
 import { Roster } from './chat/roster.js'
 import { createState } from './chat/state.js'
-import { remember } from './memory.js'
+import { ChatClient, serverUrl } from './client/index.js'
+import { remember, remembered, storage } from './memory.js'
 
 export const state = reactive(createState())
 export const roster = new Roster()
 
-// Not randomUUID(), which browsers have on https and localhost only.
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
-
-export const chat = new Chat(state, roster, (handlers) => new Connection(handlers), {
-  location: window.location,
-  now: () => Date.now(),
-  newId,
+const client = new ChatClient({
+  url: serverUrl(window.location),
+  storage: storage('localStorage'),
 })
+
+export const chat = new Chat(state, roster, client)
 
 export const current = computed(() => state.conversations.find(({ key }) => key === state.current))
 
@@ -38,9 +33,21 @@ export function peopleOnline() {
 }
 
 export function start() {
+  const tab = remembered.tab()
+  if (tab && client.remembers(tab.name)) {
+    chat.signIn(tab.name)
+    if (state.conversations.some(({ key }) => key === tab.current)) chat.show(tab.current)
+  }
+  watch(
+    () => [state.me, state.current],
+    ([me, key]) => remember.tab(me && { name: client.name, current: key }),
+  )
   document.addEventListener('visibilitychange', () => chat.setVisible(!document.hidden))
   chat.setVisible(!document.hidden)
   window.addEventListener('online', () => state.phase === 'waiting' && chat.reconnectNow())
   watch(current, (one) => one && !one.private && remember.room(one.name))
-  setInterval(() => chat.checkOverdue(), 5000)
+  window.addEventListener('pagehide', () => client.save())
+  window.addEventListener('storage', ({ key, newValue }) => {
+    if (key && newValue === null) client.storageRemoved(key)
+  })
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { Connection, backoff } from '../src/chat/connection.js'
+import { Connection, backoff } from '../src/client/connection.js'
 import { FakeClock, FakeSocket } from './fakes.js'
 
 function setUp(random = () => 1) {
@@ -15,7 +15,11 @@ function setUp(random = () => 1) {
   )
   const last = () => sockets[sockets.length - 1]
   const phase = () => phases[phases.length - 1]
-  return { clock, sockets, phases, documents, connection, last, phase }
+  const accept = () => {
+    last().accept()
+    connection.confirm()
+  }
+  return { accept, clock, sockets, phases, documents, connection, last, phase }
 }
 
 test('the pause doubles up to a cap, and chance has all of it', () => {
@@ -34,11 +38,13 @@ test('the pause doubles up to a cap, and chance has all of it', () => {
 })
 
 test('opens, reads documents and sends', () => {
-  const { connection, documents, last, phase } = setUp()
-  connection.open('ws://x')
+  const { accept, connection, documents, last, phase } = setUp()
+  connection.open(() => 'ws://x')
   assert.equal(phase().phase, 'connecting')
   assert.equal(connection.send({ a: 1 }), false)
   last().accept()
+  assert.equal(phase().phase, 'connecting') // an open socket alone means little
+  connection.confirm()
   assert.equal(phase().phase, 'connected')
   last().say({ action: 'x' }, { action: 'y' })
   assert.equal(documents.length, 2)
@@ -47,10 +53,10 @@ test('opens, reads documents and sends', () => {
 })
 
 test('comes back after a pause that grows until a connection has lasted', () => {
-  const { clock, connection, last, phase, sockets } = setUp()
-  connection.open('ws://x')
+  const { accept, clock, connection, last, phase, sockets } = setUp()
+  connection.open(() => 'ws://x')
   for (const pause of [1250, 2250, 4250]) {
-    last().accept()
+    accept()
     clock.advance(9000) // not long enough to count
     last().lose()
     assert.equal(phase().phase, 'waiting')
@@ -61,16 +67,16 @@ test('comes back after a pause that grows until a connection has lasted', () => 
     clock.advance(1)
     assert.equal(sockets.length, before + 1)
   }
-  last().accept()
+  accept()
   clock.advance(10000)
   last().lose()
   assert.equal(phase().retryAt, clock.now() + 1250)
 })
 
 test('a server that restarts says when to come back', () => {
-  const { clock, connection, last, phase } = setUp()
-  connection.open('ws://x')
-  last().accept()
+  const { accept, clock, connection, last, phase } = setUp()
+  connection.open(() => 'ws://x')
+  accept()
   last().lose(1012, 'restart; retry-ms=77')
   assert.equal(phase().retryAt, clock.now() + 77)
   assert.match(phase().why, /restarting/)
@@ -81,9 +87,9 @@ test('a server that restarts says when to come back', () => {
 })
 
 test('what the page itself broke is not tried again by itself, but by the person', () => {
-  const { clock, connection, last, phase, sockets } = setUp()
-  connection.open('ws://x')
-  last().accept()
+  const { accept, clock, connection, last, phase, sockets } = setUp()
+  connection.open(() => 'ws://x')
+  accept()
   last().lose(1002)
   assert.equal(phase().phase, 'refused')
   clock.advance(100000)
@@ -93,19 +99,19 @@ test('what the page itself broke is not tried again by itself, but by the person
 })
 
 test('reconnecting now does not wait, and does it once', () => {
-  const { clock, connection, last, sockets } = setUp()
-  connection.open('ws://x')
+  const { accept, clock, connection, last, sockets } = setUp()
+  connection.open(() => 'ws://x')
   last().lose()
   connection.reconnectNow()
   assert.equal(sockets.length, 2)
-  last().accept()
+  accept()
   clock.advance(100000)
   assert.equal(sockets.length, 2)
 })
 
 test('a connect without an answer is given up', () => {
-  const { clock, connection, last, phase } = setUp()
-  connection.open('ws://x')
+  const { accept, clock, connection, last, phase } = setUp()
+  connection.open(() => 'ws://x')
   const first = last()
   clock.advance(15000)
   assert.equal(phase().phase, 'waiting')
@@ -115,9 +121,9 @@ test('a connect without an answer is given up', () => {
 })
 
 test('closing is final', () => {
-  const { clock, connection, last, phase, sockets } = setUp()
-  connection.open('ws://x')
-  last().accept()
+  const { accept, clock, connection, last, phase, sockets } = setUp()
+  connection.open(() => 'ws://x')
+  accept()
   connection.close()
   last().lose()
   clock.advance(100000)
@@ -125,4 +131,24 @@ test('closing is final', () => {
   assert.equal(sockets.length, 1)
   connection.giveUp('nothing to give up')
   assert.equal(phase().phase, 'closed')
+})
+
+test('a server that takes the socket and says nothing is given up', () => {
+  const { clock, connection, last, phase } = setUp()
+  connection.open(() => 'ws://x')
+  last().accept()
+  clock.advance(15000)
+  assert.equal(phase().phase, 'waiting')
+})
+
+test('the address is asked for each time', () => {
+  const { clock, connection, sockets } = setUp()
+  let times = 0
+  connection.open(() => `ws://x/${(times += 1)}`)
+  sockets[0].lose()
+  clock.advance(2000)
+  assert.deepEqual(
+    sockets.map(({ url }) => url),
+    ['ws://x/1', 'ws://x/2'],
+  )
 })

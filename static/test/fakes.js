@@ -16,6 +16,10 @@ export class FakeClock {
     this.#timers = this.#timers.filter((one) => one !== timer)
   }
 
+  get pending() {
+    return this.#timers.length
+  }
+
   advance(ms) {
     const until = this.time + ms
     for (;;) {
@@ -26,6 +30,32 @@ export class FakeClock {
       next.act()
     }
     this.time = until
+  }
+}
+
+export class FakeStorage {
+  entries = new Map()
+  isFull = false
+
+  get length() {
+    return this.entries.size
+  }
+
+  key(at) {
+    return [...this.entries.keys()][at] ?? null
+  }
+
+  getItem(key) {
+    return this.entries.get(key) ?? null
+  }
+
+  setItem(key, value) {
+    if (this.isFull) throw new Error('QuotaExceededError')
+    this.entries.set(key, String(value))
+  }
+
+  removeItem(key) {
+    this.entries.delete(key)
   }
 }
 
@@ -50,7 +80,7 @@ export class FakeSocket {
   // What a server does.
   accept() {
     this.readyState = 1
-    this.onopen({})
+    this.onopen?.({})
   }
 
   say(...documents) {

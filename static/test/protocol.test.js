@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { readClose, readDocuments, request, socketUrl } from '../src/chat/protocol.js'
+import { readClose, readDocuments, request, serverUrl, socketUrl } from '../src/client/protocol.js'
 
 test('several documents in one message, and what cannot be read is skipped', () => {
   const text =
@@ -12,14 +12,14 @@ test('several documents in one message, and what cannot be read is skipped', () 
   assert.equal(readDocuments(text)[1].message, 'x\ny')
 })
 
-test('the socket is as safe as the page, and the name is escaped', () => {
-  const plain = { protocol: 'http:', host: 'chat.example:8080' }
-  const safe = { protocol: 'https:', host: 'chat.example' }
-  assert.equal(
-    socketUrl(plain, 'Ann & Bob?#'),
-    'ws://chat.example:8080/ws?name=Ann%20%26%20Bob%3F%23',
-  )
-  assert.equal(socketUrl(safe, 'é'), 'wss://chat.example/ws?name=%C3%A9')
+test('the socket is as safe as the page', () => {
+  assert.equal(serverUrl({ protocol: 'http:', host: 'here:8080' }), 'ws://here:8080/ws')
+  assert.equal(serverUrl({ protocol: 'https:', host: 'here' }), 'wss://here/ws')
+})
+
+test('the name is escaped, and the token goes along where there is one', () => {
+  assert.equal(socketUrl('ws://x/ws', 'Ann & é?#'), 'ws://x/ws?name=Ann%20%26%20%C3%A9%3F%23')
+  assert.equal(socketUrl('ws://x/ws', 'Ann', 'a-b_c'), 'ws://x/ws?name=Ann&bearer=a-b_c')
 })
 
 test('messages carry the room and their id', () => {

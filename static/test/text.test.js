@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { byteLength, cleanText, count, nameProblem } from '../src/chat/text.js'
+import { count, nameProblem } from '../src/chat/text.js'
+import { byteLength, cleanText } from '../src/client/index.js'
 
 test('lengths are those of UTF-8', () => {
   assert.equal(byteLength('aé€😀'), 1 + 2 + 3 + 4)

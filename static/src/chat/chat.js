@@ -1,61 +1,53 @@
-// Everything that changes the state: what a person does, and what the server says.
-import * as conversations from './conversation.js'
-import { Joins } from './joins.js'
-import { request, socketUrl } from './protocol.js'
-import { byKey, byName, byPeer, byRoom, createState, isLookedAt } from './state.js'
-import { cleanText, count } from './text.js'
-
-const OVERDUE_MS = 20000
-const MAX_ORPHANS = 200
+// What a person does, and what of the client's rooms the page shows.
+import { cleanText } from '../client/index.js'
+import {
+  byKey,
+  byName,
+  byPeer,
+  createConversation,
+  createState,
+  isLookedAt,
+  reflect,
+} from './state.js'
 
 export class Chat {
   #state
   #roster
-  #connection
-  #environment
-  #joins
-  #orphans = [] // what came for a room before its room-joined
-  #left = new Set() // ids of rooms that were left: what is still on its way from there is dropped
+  #client
   #statusKeys = 0
 
-  // environment: location, now(), newId()
-  constructor(state, roster, createConnection, environment) {
+  // client: a ChatClient. What the page shows of it is in the state, which may be a reactive one.
+  constructor(state, roster, client) {
     this.#state = state
     this.#roster = roster
-    this.#environment = environment
-    this.#connection = createConnection({
-      documents: (documents) => this.#receive(documents),
-      change: (change) => this.#connectionChanged(change),
-    })
-    this.#joins = new Joins(({ kind, what }) =>
-      this.#connection.send(kind === 'room' ? request.joinRoom(what) : request.joinPrivate(what)),
-    )
+    this.#client = client
+    client.on('connection', (change) => Object.assign(this.#state, change))
+    client.on('welcome', (welcome) => this.#welcomed(welcome))
+    client.on('people', (changes) => this.#peopleChanged(changes))
+    client.on('opened', (room) => this.#opened(room))
+    client.on('changed', (room) => this.#changed(room))
+    client.on('closed', (room) => this.#closed(room))
+    client.on('joined', (joined) => this.#joined(joined))
+    client.on('message', ({ room, message }) => this.#came(room, message))
+    client.on('problem', ({ message }) => this.#tell(message))
   }
 
   // What a person does.
 
   signIn(name) {
-    this.#connection.open(socketUrl(this.#environment.location, cleanText(name).trim()))
+    this.#client.connect(name)
+    // Somebody who was here before need not wait for the server.
+    this.#state.me = this.#client.user
   }
 
   signOut() {
-    this.#connection.close()
+    this.#client.signOut()
     this.#roster.clear()
-    this.#joins.clear()
-    this.#left.clear()
-    this.#orphans = []
     Object.assign(this.#state, createState(), { visible: this.#state.visible })
   }
 
   reconnectNow() {
-    this.#connection.reconnectNow()
-  }
-
-  // A connection can be dead without a word; an answer that is long overdue tells.
-  checkOverdue() {
-    const oldest = Math.min(...this.#state.conversations.map(conversations.oldestSending))
-    if (this.#state.phase === 'connected' && this.#environment.now() - oldest > OVERDUE_MS)
-      this.#connection.giveUp('The server does not answer.')
+    this.#client.reconnectNow()
   }
 
   join(text) {
@@ -67,45 +59,41 @@ export class Chat {
       if (open.status === 'lost') this.rejoin(open.key)
     } else if (this.#state.phase !== 'connected') {
       this.#state.joinError = 'There is no connection at the moment.'
-    } else if (!this.#joins.find('room', name)) {
+    } else if (!this.#state.joining) {
       this.#state.joining = name
-      this.#joins.add({ kind: 'room', what: name, origin: 'person' })
+      this.#client.join(name).then(
+        ({ key }) => this.#isOpen(key),
+        ({ message }) => this.#state.joining && this.#joinFailed(message),
+      )
     }
   }
 
   openPrivate(user) {
     const open = byPeer(this.#state, user.id)
     this.#state.peopleError = ''
-    if (open) this.show(open.key)
+    if (open && open.status !== 'ended') this.show(open.key)
     else if (this.#state.phase !== 'connected')
       this.#state.peopleError = 'There is no connection at the moment.'
-    else if (!this.#joins.find('private', user.id))
-      this.#joins.add({ kind: 'private', what: user.id, origin: 'person', name: user.name })
+    else
+      this.#client.openPrivate(user).then(
+        ({ key }) => this.#isOpen(key),
+        ({ message }) => this.#state.me && (this.#state.peopleError = message),
+      )
   }
 
   rejoin(key) {
-    const conversation = byKey(this.#state, key)
-    if (!conversation || this.#state.phase !== 'connected') return
-    const { private: isPrivate, peer, name } = conversation
-    Object.assign(conversation, { status: 'joining', problem: '' })
-    const what = isPrivate ? peer.id : name
-    this.#joins.add({ kind: isPrivate ? 'private' : 'room', what, origin: 'return', key })
+    this.#client.room(key)?.rejoin()
   }
 
   leave(key) {
-    const at = this.#state.conversations.findIndex((one) => one.key === key)
-    if (at < 0) return
-    const [{ id, status, private: isPrivate, name, peer }] = this.#state.conversations.splice(at, 1)
-    if (status === 'joined' || status === 'ended') this.#leaveRoom(id)
-    const entry = this.#joins.find(isPrivate ? 'private' : 'room', isPrivate ? peer.id : name)
-    if (entry) entry.cancelled = true
-    if (this.#state.current !== key) return
-    const next = this.#state.conversations[at] ?? this.#state.conversations[at - 1]
-    this.show(next?.key ?? null)
+    this.#client.room(key)?.leave()
   }
 
   show(key) {
+    const before = byKey(this.#state, this.#state.current)
+    if (before && before.key !== key) before.leftOff = null
     this.#state.current = key
+    this.#client.first = key
     this.#state.shown += 1
     this.#look()
   }
@@ -115,197 +103,133 @@ export class Chat {
     this.#look()
   }
 
+  // Returns whether it was taken.
   send(key, text) {
     const conversation = byKey(this.#state, key)
-    if (conversation?.status !== 'joined') return
-    const id = this.#environment.newId()
-    const message = {
-      id,
-      text: cleanText(text),
-      sender: this.#state.me,
-      ts: this.#environment.now(),
-    }
-    conversations.addSending(conversation, message)
-    this.#post(conversation, id, message.text)
+    if (!conversation || conversation.status === 'ended') return false
+    const taken = Boolean(this.#client.room(key).send(text))
+    conversation.problemSending = taken ? '' : 'Too many messages wait to be sent already.'
+    if (taken) conversation.leftOff = null
+    return taken
+  }
+
+  // The person writes on a message.
+  writing(key) {
+    this.#client.room(key)?.write()
   }
 
   retry(key, id) {
-    const conversation = byKey(this.#state, key)
-    if (conversation?.status !== 'joined') return
-    const item = conversations.markSending(conversation, id, this.#environment.now())
-    if (item) this.#post(conversation, id, item.text)
+    this.#client.room(key)?.retry(id)
   }
 
   discard(key, id) {
-    const conversation = byKey(this.#state, key)
-    if (conversation) conversations.discard(conversation, id)
+    this.#client.room(key)?.discard(id)
+  }
+
+  loadOlder(key) {
+    this.#client.room(key)?.loadOlder()
+  }
+
+  fillGap(key, gap, forward) {
+    this.#client.room(key)?.fillGap(gap, forward)
+  }
+
+  // The number of the message that is in sight, null for the newest.
+  reading(key, seq) {
+    this.#client.room(key)?.setReading(seq)
+  }
+
+  // What a conversation has to show; it is another list whenever the version is another one.
+  items(key) {
+    return this.#client.room(key)?.items ?? []
+  }
+
+  // How many messages would be lost by signing out.
+  get waiting() {
+    return this.#client.waiting
   }
 
   dismiss(key) {
     this.#state.statuses = this.#state.statuses.filter((status) => status.key !== key)
   }
 
-  // What the server says.
+  // What the client tells.
 
-  #connectionChanged(change) {
-    const lost = this.#state.phase === 'connected' && change.phase !== 'connected'
-    Object.assign(this.#state, change)
-    if (!lost) return
-    if (this.#state.joining) this.#state.joinError = 'The connection was lost; please try again.'
-    this.#state.joining = ''
-    this.#joins.clear()
-    for (const conversation of this.#state.conversations) {
-      conversations.settleTail(conversation)
-      if (conversation.status !== 'ended') conversation.status = 'joining'
-    }
+  #welcomed({ user, isAnother }) {
+    this.#roster.clear()
+    this.#state.rosterVersion += 1
+    this.#state.me = user
+    Object.assign(this.#state.limits, this.#client.limits)
+    if (isAnother && this.#client.waiting)
+      this.#tell('The server took you for somebody new. What was not confirmed was not sent again.')
   }
 
-  #receive(documents) {
-    const changes = []
-    for (const document of documents) {
-      if (document.action === 'user-join' || document.action === 'user-left') {
-        const online = document.action === 'user-join'
-        changes.push({ user: document.sender, online })
-        if (!online) this.#peerLeft(document.sender)
-      } else if (document.action === 'welcome') {
-        changes.length = 0
-        this.#welcomed(document)
-      } else {
-        this.#handle(document)
-      }
-    }
-    if (!changes.length) return
+  #peopleChanged(changes) {
     this.#roster.apply(changes)
     this.#state.rosterVersion += 1
   }
 
-  #handle(document) {
-    if (document.action === 'send-message') this.#delivered(document)
-    else if (document.action === 'room-joined') this.#roomJoined(document)
-    else if (document.action === 'error') this.#refused(document)
-    else if (document.action === 'message-ack') {
-      const conversation = byRoom(this.#state, document.target.id)
-      if (conversation) conversations.markSent(conversation, document)
-    }
+  #opened(room) {
+    this.#state.conversations.push(createConversation(room))
   }
 
-  #welcomed({ user, limits }) {
-    this.#roster.clear()
-    this.#left.clear()
-    this.#orphans = []
-    this.#state.rosterVersion += 1
-    this.#state.me = user
-    this.#state.welcomed = true
-    Object.assign(this.#state.limits, limits)
-    // The room that the person looks at comes first.
-    const first = (one) => (one.key === this.#state.current ? 0 : 1)
-    const back = this.#state.conversations.filter(({ status }) => status !== 'ended')
-    for (const { key } of back.sort((a, b) => first(a) - first(b))) this.rejoin(key)
+  #changed(room) {
+    const conversation = byKey(this.#state, room.key)
+    if (!conversation) return
+    Object.assign(conversation, reflect(room, this.#isOnline(room.peer)))
+    conversation.version += 1
   }
 
-  #roomJoined({ target, sender, lastSeq = 0 }) {
-    const entry = this.#joins.settle(target.private ? 'private' : 'room', sender?.id)
-    const asked = entry?.origin === 'person'
-    if (asked && !target.private) this.#state.joining = ''
-    if (entry?.cancelled) return this.#leaveRoom(target.id)
-    this.#left.delete(target.id)
-    const find = () =>
-      target.private ? byPeer(this.#state, sender.id) : byName(this.#state, target.name)
-    if (!find()) {
-      const made = target.private ? { name: sender.name, peer: sender } : { name: target.name }
-      this.#state.conversations.push(conversations.createConversation(made, !asked))
-    }
-    const conversation = find() // not the one made: the state may hand out another object for it
-    this.#enter(conversation, target.id, lastSeq)
-    if (asked) this.show(conversation.key)
+  #closed({ key }) {
+    const at = this.#state.conversations.findIndex((one) => one.key === key)
+    if (at < 0) return
+    this.#state.conversations.splice(at, 1)
+    if (this.#state.current !== key) return
+    const next = this.#state.conversations[at] ?? this.#state.conversations[at - 1]
+    this.show(next?.key ?? null)
   }
 
-  #enter(conversation, id, lastSeq) {
-    if (conversation.status === 'joined' && conversation.id === id) return
-    const missed = conversation.id === id ? lastSeq - conversation.lastSeq : 0
-    if (missed > 0)
-      this.#notice(
-        conversation,
-        `${count(missed, 'message was', 'messages were')} sent while you were away.`,
-      )
-    Object.assign(conversation, { id, lastSeq, status: 'joined', problem: '' })
-    const early = this.#orphans.filter(({ target }) => target.id === id)
-    this.#orphans = this.#orphans.filter(({ target }) => target.id !== id)
-    for (const document of early) this.#delivered(document)
+  // What was said while one was away begins with the next one of another person, or with a gap.
+  #joined({ room, from, last, missed }) {
+    const conversation = byKey(this.#state, room.key)
+    conversation.returned = from === null ? null : { from, last }
+    if (from !== null && missed > 0) conversation.leftOff = from
+    if (isLookedAt(this.#state, conversation)) room.markRead()
   }
 
-  #delivered(document) {
-    const conversation = byRoom(this.#state, document.target.id)
-    if (!conversation) {
-      if (!this.#left.has(document.target.id) && this.#orphans.length < MAX_ORPHANS)
-        this.#orphans.push(document)
-      return
-    }
-    if (!document.sender) return this.#notice(conversation, document.message)
-    const own = document.sender.id === this.#state.me?.id
-    const isNew = conversations.addDelivered(conversation, document, own)
-    if (isNew && !own && !isLookedAt(this.#state, conversation)) conversation.unread += 1
+  #came(room, { own, seq }) {
+    const conversation = byKey(this.#state, room.key)
+    const isSeen = isLookedAt(this.#state, conversation)
+    const { returned, leftOff } = conversation
+    const from = isSeen ? returned?.from : (room.read ?? 0)
+    const isMissed = !isSeen || (returned && seq > returned.from && seq <= returned.last)
+    if (!own && isMissed && (leftOff === null || leftOff < from)) conversation.leftOff = seq - 1
+    if (isSeen) room.markRead()
   }
 
-  #peerLeft(user) {
-    const conversation = byPeer(this.#state, user.id)
-    if (conversation) this.#end(conversation)
+  // Without everybody's names yet, the other one is not said to be away.
+  #isOnline(peer) {
+    const { people, user } = this.#client
+    return !peer || !people.has(user?.id) || people.has(peer.id)
   }
 
-  #end(conversation) {
-    if (conversation.status === 'ended') return
-    conversation.status = 'ended'
-    this.#notice(
-      conversation,
-      `${conversation.name} is no longer online. This private chat has ended.`,
-    )
+  #isOpen(key) {
+    if (!key.startsWith('private ')) this.#state.joining = ''
+    this.show(key)
   }
 
-  #refused({ refused, code, message, retry, id, target }) {
-    if (refused === 'send-message' && id) {
-      const room = target && byRoom(this.#state, target.id)
-      const tried = room ? [room] : this.#state.conversations
-      if (tried.some((one) => conversations.markFailed(one, id, message, Boolean(retry)))) return
-    }
-    if (refused === 'join-room' || refused === 'join-room-private') {
-      const entry = this.#joins.settle(refused === 'join-room' ? 'room' : 'private')
-      if (entry) return this.#joinRefused(entry, code, message)
-    }
-    // Left twice, at worst: what the person wanted is so.
-    if (refused === 'leave-room' && code === 'not-a-member') return
-    this.#state.statuses.push({ key: (this.#statusKeys += 1), text: message })
+  #joinFailed(message) {
+    Object.assign(this.#state, { joinError: message, joining: '' })
   }
 
-  #joinRefused({ kind, origin, key, name, cancelled }, code, message) {
-    const conversation = byKey(this.#state, key)
-    if (origin === 'person' && kind === 'room')
-      Object.assign(this.#state, { joinError: message, joining: '' })
-    else if (origin === 'person')
-      this.#state.peopleError = code === 'no-such-user' ? `${name} is no longer online.` : message
-    else if (cancelled || !conversation) return
-    else if (code === 'no-such-user') this.#end(conversation)
-    else Object.assign(conversation, { status: 'lost', problem: message })
-  }
-
-  // What both need.
-
-  #notice(conversation, text) {
-    conversations.addNotice(conversation, text, this.#environment.now())
-  }
-
-  #leaveRoom(id) {
-    this.#left.add(id)
-    this.#connection.send(request.leaveRoom(id))
-  }
-
-  #post(conversation, id, text) {
-    if (!this.#connection.send(request.sendMessage(conversation, text, id)))
-      conversations.markFailed(conversation, id, 'There is no connection at the moment.', true)
+  #tell(text) {
+    this.#state.statuses.push({ key: (this.#statusKeys += 1), text })
   }
 
   #look() {
     const conversation = byKey(this.#state, this.#state.current)
-    if (conversation && isLookedAt(this.#state, conversation))
-      Object.assign(conversation, { unread: 0, fresh: false })
+    if (!conversation || !isLookedAt(this.#state, conversation)) return
+    conversation.fresh = false
+    this.#client.room(conversation.key)?.markRead()
   }
 }

@@ -1,13 +1,12 @@
 // All that the page shows. A plain object; the page makes it reactive.
-import { LIMITS } from './protocol.js'
+import { LIMITS } from '../client/index.js'
 
 export function createState() {
   return {
-    phase: 'closed', // of the connection, with retryAt and why: see connection.js
+    phase: 'closed', // of the connection, with retryAt and why: see client/connection.js
     retryAt: 0,
     why: '',
-    welcomed: false, // since signing in
-    me: null, // {id, name}, from the server
+    me: null, // {id, name}: as whom one is signed in, with or without a connection
     limits: { ...LIMITS },
     conversations: [],
     current: null, // the key of the one that is shown
@@ -21,15 +20,40 @@ export function createState() {
   }
 }
 
-export function byKey(state, key) {
-  return state.conversations.find((one) => one.key === key)
+// What the page knows of a room of the client's, and what is its own.
+export function createConversation(room) {
+  return {
+    key: room.key,
+    name: room.name,
+    peer: room.peer,
+    private: room.private,
+    ...reflect(room, true),
+    version: 0, // of the room's items, which are not copied
+    fresh: room.invited, // opened by the other side and not looked at yet
+    draft: '',
+    problemSending: '',
+    leftOff: null, // the number behind which the line "New messages" is drawn
+    returned: null, // after a loss: the number that one had, and the last one then
+  }
 }
 
-// What was left by the peer is still a room of the server's.
-export function byRoom(state, id) {
-  return state.conversations.find(
-    (one) => one.id === id && (one.status === 'joined' || one.status === 'ended'),
-  )
+export function reflect(room, peerOnline) {
+  const { status, problem, unread, loading, loadProblem, canLoadOlder, log, typing } = room
+  return {
+    status,
+    problem,
+    unread,
+    loading,
+    loadProblem,
+    canLoadOlder,
+    trimmed: log.trimmed,
+    typing: typing.names,
+    peerOnline,
+  }
+}
+
+export function byKey(state, key) {
+  return state.conversations.find((one) => one.key === key)
 }
 
 export function byPeer(state, userId) {

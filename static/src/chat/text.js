@@ -1,17 +1,7 @@
-// What the server holds names and messages to, so that a form can say it before sending.
+// Words for people.
+import { byteLength, cleanText } from '../client/index.js'
 
-const encoder = new TextEncoder()
-
-export function byteLength(text) {
-  return encoder.encode(text).length
-}
-
-// Half a surrogate pair and NUL have no place in the protocol; a paste can bring both.
-export function cleanText(text) {
-  return text.replace(/[\ud800-\udfff]/gu, '\ufffd').replaceAll('\0', '')
-}
-
-// What is wrong with a name, in words for people, or '' when nothing is.
+// What is wrong with a name, or '' when nothing is.
 export function nameProblem(text, maxBytes) {
   const name = cleanText(text).trim()
   if (!name) return 'Please enter a name.'

@@ -1,10 +1,19 @@
 // The wire (PROTOCOL.md): what is sent, and how what comes is read.
 
-export const LIMITS = { messageBytes: 10000, roomNameBytes: 128, userNameBytes: 64 }
+// What holds until `welcome` says otherwise. A server that has no resume or history says nothing of them.
+export const LIMITS = {
+  messageBytes: 10000,
+  roomNameBytes: 128,
+  userNameBytes: 64,
+  underWay: 64,
+  messagesPerSecond: 0,
+  resume: 0,
+  history: 0,
+}
 
 export const request = {
-  joinRoom: (name) => ({ action: 'join-room', message: name }),
-  joinPrivate: (userId) => ({ action: 'join-room-private', message: userId }),
+  joinRoom: (name, since) => ({ action: 'join-room', message: name, since }),
+  joinPrivate: (userId, since) => ({ action: 'join-room-private', message: userId, since }),
   leaveRoom: (roomId) => ({ action: 'leave-room', message: roomId }),
   sendMessage: (room, text, id) => ({
     action: 'send-message',
@@ -12,11 +21,20 @@ export const request = {
     target: { id: room.id, name: room.name },
     id,
   }),
+  history: (roomId, range, id) => ({ action: 'history', target: { id: roomId }, ...range, id }),
+  typing: (roomId) => ({ action: 'typing', target: { id: roomId } }),
 }
 
-export function socketUrl(location, name) {
+// Where the chat is, for a page that came from its server.
+export function serverUrl(location) {
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:'
-  return `${scheme}//${location.host}/ws?name=${encodeURIComponent(name)}`
+  return `${scheme}//${location.host}/ws`
+}
+
+// The name goes along with a token too: should that be unknown by now, one is somebody new of that name.
+export function socketUrl(server, name, token) {
+  const url = `${server}?name=${encodeURIComponent(name)}`
+  return token ? `${url}&bearer=${encodeURIComponent(token)}` : url
 }
 
 // One text message carries one document or several, a line each. What cannot be read is skipped.

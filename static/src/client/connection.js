@@ -12,18 +12,10 @@ export function backoff(attempt, random) {
   return LEAST_MS + random() * Math.min(CAP_MS, BASE_MS * 2 ** attempt)
 }
 
-const browser = () => ({
-  createSocket: (url) => new WebSocket(url),
-  setTimeout: (act, ms) => setTimeout(act, ms),
-  clearTimeout: (timer) => clearTimeout(timer),
-  now: () => Date.now(),
-  random: () => Math.random(),
-})
-
 export class Connection {
   #environment
   #handlers
-  #url = ''
+  #url = null
   #socket = null
   #timer = null // of the pause, of a connect that takes too long, or of a connection's probation
   #attempt = 0
@@ -31,11 +23,13 @@ export class Connection {
 
   // handlers: documents(list); change({phase, retryAt, why}) with phase one of closed, connecting,
   // connected, waiting (for retryAt) and refused (coming back by itself would not help).
-  constructor(handlers, environment = browser()) {
+  // environment: createSocket(url), now(), setTimeout(), clearTimeout(), random().
+  constructor(handlers, environment) {
     this.#handlers = handlers
     this.#environment = environment
   }
 
+  // url: a function, asked each time: it may not stay the same.
   open(url) {
     this.#url = url
     this.#attempt = 0
@@ -44,12 +38,23 @@ export class Connection {
   }
 
   close() {
+    this.#url = null
     this.#drop()
     this.#change('closed')
   }
 
   reconnectNow() {
     if (this.#url) this.#connect()
+  }
+
+  // The server has answered; an open socket alone means little.
+  confirm() {
+    if (!this.#socket) return
+    this.#environment.clearTimeout(this.#timer)
+    // A server that accepts and closes at once must not be asked again and again without a pause.
+    this.#timer = this.#environment.setTimeout(() => (this.#attempt = 0), STABLE_MS)
+    this.#why = ''
+    this.#change('connected')
   }
 
   // For a socket that is open and yet dead: it looks lost to the other handlers, too.
@@ -81,13 +86,13 @@ export class Connection {
   #connect() {
     this.#drop()
     this.#change('connecting')
-    const socket = this.#environment.createSocket(this.#url)
+    const socket = this.#environment.createSocket(this.#url())
     this.#socket = socket
     const ours = (act) => (event) => this.#socket === socket && act(event)
-    socket.onopen = ours(() => this.#opened())
     socket.onmessage = ours(({ data }) => {
       if (typeof data === 'string') this.#handlers.documents(readDocuments(data))
     })
+    socket.onerror = () => {} // a close follows; in Node an error that nobody hears ends the process
     socket.onclose = ours(({ code, reason }) => this.#lost(code, reason))
     this.#timer = this.#environment.setTimeout(
       () => this.giveUp('The server does not answer.'),
@@ -95,17 +100,9 @@ export class Connection {
     )
   }
 
-  #opened() {
-    this.#environment.clearTimeout(this.#timer)
-    // A server that accepts and closes at once must not be asked again and again without a pause.
-    this.#timer = this.#environment.setTimeout(() => (this.#attempt = 0), STABLE_MS)
-    this.#why = ''
-    this.#change('connected')
-  }
-
   #lost(code, reason) {
     this.#drop()
-    const { comeBack, afterMs, why } = readClose(code, reason)
+    const { comeBack, afterMs, why } = readClose(code, String(reason ?? ''))
     this.#why ||= why
     if (comeBack) this.#wait(afterMs)
     else this.#change('refused', { why })

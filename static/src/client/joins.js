@@ -9,11 +9,16 @@ export class Joins {
     this.#send = send
   }
 
+  // The connection is gone. Returns those that a person waits for, to be added again on the next one.
   clear() {
+    const asked = Object.values(this.#lanes)
+      .flat()
+      .filter(({ resolve, cancelled }) => resolve && !cancelled)
     this.#lanes = { room: [], private: [] }
+    return asked
   }
 
-  // entry: {kind: 'room' | 'private', what (name or user id), origin: 'person' | 'return', …}
+  // entry: {kind: 'room' | 'private', what (name or user id), …}
   add(entry) {
     const lane = this.#lanes[entry.kind]
     lane.push(entry)

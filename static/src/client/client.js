@@ -1,0 +1,485 @@
+// Keeps a connection to a chatd, and all that it knows of its rooms, through losses and restarts.
+// index.js says how to use it.
+import { systemClock } from './clock.js'
+import { Connection, backoff } from './connection.js'
+import { Events } from './events.js'
+import { Joins } from './joins.js'
+import { Outbox } from './outbox.js'
+import { LIMITS, request, socketUrl } from './protocol.js'
+import { Room, peerKey, roomKey } from './room.js'
+import { Store } from './store.js'
+import { cleanText } from './text.js'
+
+const OVERDUE_MS = 20000
+const SAVE_MS = 1000
+const MAX_ORPHANS = 200
+
+// Not randomUUID(), which browsers have on https and localhost only; nor need it be a secret.
+function randomId() {
+  const bytes = new Uint8Array(16)
+  if (globalThis.crypto) crypto.getRandomValues(bytes)
+  else bytes.forEach((_, at) => (bytes[at] = 256 * Math.random()))
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+export class ChatClient {
+  phase = 'closed' // of the connection, with retryAt and why: see connection.js
+  retryAt = 0
+  why = ''
+  name = ''
+  user = null // {id, name}, from the server
+  limits = { ...LIMITS }
+  rooms = []
+  people = new Map() // who is online, by id
+  first = null // the key of the room that is joined again first
+  #token = null
+  #clock
+  #random
+  #url
+  #store
+  #events = new Events()
+  #connection
+  #outbox
+  #joins
+  #orphans = [] // what came for a room before its room-joined
+  #left = new Set() // ids of rooms that were left: what is still on its way from there is dropped
+  #rejoins = new Map() // {timer, attempt}, by the key of a room that could not be joined again
+  #unsaved = new Set()
+  #saving = null
+  #watching = null
+  #lastOrder = 0
+  #hands
+
+  // url: of the server's /ws. Further: createSocket(url), storage (as localStorage), now(),
+  // setTimeout(), clearTimeout(), random(), newId().
+  constructor({ url, storage = null, ...given }) {
+    const environment = {
+      createSocket: (address) => new WebSocket(address),
+      random: () => Math.random(),
+      newId: randomId,
+      ...systemClock(),
+      ...given,
+    }
+    this.#url = url
+    this.#clock = environment
+    this.#random = environment.random
+    this.#store = new Store(storage, url)
+    this.#connection = new Connection(
+      {
+        documents: (documents) => this.#receive(documents),
+        change: (change) => this.#connectionChanged(change),
+      },
+      environment,
+    )
+    this.#outbox = new Outbox(environment, {
+      transmit: (key, message) => this.#transmit(key, message),
+      changed: (key) => this.#touch(this.room(key)),
+    })
+    this.#joins = new Joins((entry) => this.#sendJoin(entry))
+    this.#hands = {
+      clock: environment,
+      changed: (room, keep) => this.#touch(room, keep),
+      canPage: () => this.limits.history > 0,
+      pending: ({ key }) => this.#outbox.of(key),
+      post: (room, text) => this.#outbox.add(room, text),
+      retry: (id) => this.#outbox.retry(id),
+      discard: (id) => this.#outbox.discard(id),
+      rejoin: (room) => this.#rejoin(room),
+      leave: (room) => this.#leave(room),
+      sayTyping: ({ id }) => this.#connection.send(request.typing(id)),
+      ask: ({ id }, range, requestId) =>
+        this.#connection.send(request.history(id, range, requestId)),
+    }
+  }
+
+  // What one does.
+
+  on(event, listener) {
+    return this.#events.on(event, listener)
+  }
+
+  // Whether there is somebody of this name that one can come back as.
+  remembers(name) {
+    return this.#store.identity(cleanText(name).trim(), this.#clock.now()) !== null
+  }
+
+  connect(name) {
+    this.name = cleanText(name).trim()
+    this.#store.sweep(this.#clock.now())
+    const kept = this.#store.identity(this.name, this.#clock.now())
+    if (kept) this.#restore(kept)
+    this.#connection.open(() => socketUrl(this.#url, this.name, this.#token))
+  }
+
+  // For now: all is there again on the next connect().
+  disconnect() {
+    this.save()
+    this.#connection.close()
+    for (const { reject } of this.#joins.clear()) reject(new Error('The connection was closed.'))
+    this.#outbox.clear()
+    this.#forgetRejoins()
+    this.#clock.clearTimeout(this.#watching)
+    this.#watching = null
+    for (const room of this.rooms) room.typing.clear()
+    this.#left.clear()
+    this.#orphans = []
+    this.people.clear()
+    Object.assign(this, { user: null, rooms: [], limits: { ...LIMITS } })
+    this.#token = null
+    this.#unsaved.clear()
+  }
+
+  // For good: whoever takes the name next is somebody else, and what waits to be sent is gone.
+  signOut() {
+    const { name, user } = this
+    this.disconnect()
+    this.#store.forgetIdentity(name)
+    if (user) this.#store.forgetUser(user.id)
+  }
+
+  reconnectNow() {
+    this.#connection.reconnectNow()
+  }
+
+  // A Promise of the room. Without a connection it waits for one.
+  join(text) {
+    const name = cleanText(text).trim()
+    return this.#open('room', name, this.room(roomKey(name)))
+  }
+
+  openPrivate({ id, name }) {
+    return this.#open('private', id, this.room(peerKey(id)), name)
+  }
+
+  room(key) {
+    return this.rooms.find((one) => one.key === key)
+  }
+
+  // How many messages wait to be sent.
+  get waiting() {
+    return this.#outbox.size
+  }
+
+  // What is kept is kept within a second; for a page that goes away, now.
+  save() {
+    this.#clock.clearTimeout(this.#saving)
+    this.#saving = null
+    if (this.#outbox.store) for (const room of this.#unsaved) this.#keepRoom(room)
+    this.#unsaved.clear()
+  }
+
+  // Another tab has removed this entry of the storage.
+  storageRemoved(entry) {
+    const id = this.user && this.#store.messageIdOf(this.user.id, entry)
+    if (id) this.#outbox.forget(id)
+  }
+
+  // The connection.
+
+  #connectionChanged(change) {
+    const before = this.phase
+    Object.assign(this, change)
+    if (change.phase !== 'connected' && before === 'connected') {
+      const asked = this.#joins.clear()
+      this.#forgetRejoins()
+      for (const room of this.rooms) if (room.status !== 'ended') room.lost('joining')
+      this.#outbox.closeAll()
+      for (const room of this.rooms) this.#touch(room)
+      for (const entry of asked) this.#joins.add(entry)
+    }
+    this.#events.emit('connection', change)
+  }
+
+  #receive(documents) {
+    const changes = []
+    for (const document of documents) {
+      if (document.action === 'user-join' || document.action === 'user-left') {
+        const online = document.action === 'user-join'
+        changes.push({ user: document.sender, online })
+        this.#peerChanged(document.sender, online)
+      } else if (document.action === 'welcome') {
+        changes.length = 0
+        this.#welcomed(document)
+      } else {
+        this.#handle(document)
+      }
+    }
+    if (changes.length) this.#events.emit('people', changes)
+  }
+
+  #handle(document) {
+    if (document.action === 'send-message') this.#delivered(document)
+    else if (document.action === 'room-joined') this.#roomJoined(document)
+    else if (document.action === 'message-ack') this.#acknowledged(document)
+    else if (document.action === 'history') this.#historyCame(document)
+    else if (document.action === 'typing') this.#typingHeard(document)
+    else if (document.action === 'error') this.#refused(document)
+  }
+
+  #welcomed({ user, token, tokenExpires, limits }) {
+    const before = this.user
+    const isAnother = Boolean(before) && before.id !== user.id
+    Object.assign(this, { user, limits: { ...LIMITS, ...limits } })
+    this.#token = token ?? null
+    this.people.clear()
+    this.#left.clear()
+    this.#orphans = []
+    if (isAnother) this.#store.forgetUser(before.id)
+    if (token) this.#store.keepIdentity(this.name, { token, expires: tokenExpires, user })
+    this.#outbox.limits = this.limits
+    this.#outbox.become(user, token ? this.#store : null)
+    this.#connection.confirm()
+    this.#events.emit('welcome', { user, isAnother })
+    for (const room of this.rooms) this.#touch(room, isAnother)
+    const asked = this.#joins.clear()
+    const rank = (room) => (room.key === this.first ? 0 : 1)
+    const again = this.rooms.filter(({ status }) => status !== 'ended')
+    for (const room of again.sort((a, b) => rank(a) - rank(b)))
+      this.#rejoin(room, !room.private || !isAnother)
+    for (const entry of asked) this.#joins.add(entry)
+  }
+
+  // Joining and leaving.
+
+  #open(kind, what, room, name) {
+    if (room?.status === 'lost') this.#rejoin(room)
+    if (room && room.status !== 'ended') return Promise.resolve(room)
+    return new Promise((resolve, reject) => {
+      const entry = this.#joins.find(kind, what)
+      if (!entry)
+        return this.#joins.add({ kind, what, name, key: room?.key, resumes: true, resolve, reject })
+      const first = { ...entry }
+      entry.resolve = (opened) => [first.resolve, resolve].forEach((one) => one?.(opened))
+      entry.reject = (error) => [first.reject, reject].forEach((one) => one?.(error))
+    })
+  }
+
+  #rejoin(room, resumes = true) {
+    if (this.phase !== 'connected') return
+    this.#clock.clearTimeout(this.#rejoins.get(room.key)?.timer)
+    const kind = room.private ? 'private' : 'room'
+    const what = room.private ? room.peer.id : room.name
+    if (this.#joins.find(kind, what)) return
+    Object.assign(room, { status: 'joining', problem: '' })
+    this.#joins.add({ kind, what, key: room.key, resumes })
+    this.#touch(room)
+  }
+
+  // Without a connection it waits in its lane.
+  #sendJoin({ kind, what, key, resumes }) {
+    if (this.phase !== 'connected') return
+    const make = kind === 'room' ? request.joinRoom : request.joinPrivate
+    const room = resumes && this.limits.resume > 0 ? this.room(key) : null
+    this.#connection.send(make(what, room?.since ?? undefined))
+  }
+
+  #leave(room) {
+    this.rooms = this.rooms.filter((one) => one !== room)
+    const entry = this.#joins.find(room.private ? 'private' : 'room', room.peer?.id ?? room.name)
+    if (entry) entry.cancelled = true
+    if (room.status === 'joined') this.#leaveRoom(room.id)
+    this.#clock.clearTimeout(this.#rejoins.get(room.key)?.timer)
+    this.#rejoins.delete(room.key)
+    room.typing.clear()
+    this.#outbox.discardRoom(room.key)
+    this.#unsaved.delete(room)
+    if (this.user) this.#store.dropRoom(this.user.id, room.key)
+    this.#events.emit('closed', room)
+  }
+
+  #leaveRoom(id) {
+    this.#left.add(id)
+    this.#connection.send(request.leaveRoom(id))
+  }
+
+  #roomJoined({ target, sender, lastSeq = 0, since }) {
+    const entry = this.#joins.settle(target.private ? 'private' : 'room', sender?.id)
+    if (entry?.cancelled) return this.#leaveRoom(target.id)
+    this.#left.delete(target.id)
+    const key = target.private ? peerKey(sender.id) : roomKey(target.name)
+    const made = { key, name: sender?.name ?? target.name, peer: sender ?? null, invited: !entry }
+    const room = this.room(key) ?? this.#add(made)
+    this.#enter(room, target.id, lastSeq, since)
+    entry?.resolve?.(room)
+  }
+
+  #enter(room, id, lastSeq, since) {
+    if (room.status === 'joined' && room.id === id) return
+    const from = room.since
+    const missed = room.entered(id, since ?? lastSeq)
+    this.#rejoins.delete(room.key)
+    this.#touch(room, true)
+    this.#events.emit('joined', { room, from, last: lastSeq, missed })
+    const early = this.#orphans.filter(({ target }) => target.id === id)
+    this.#orphans = this.#orphans.filter(({ target }) => target.id !== id)
+    for (const document of early) this.#delivered(document)
+    this.#outbox.open(room.key)
+  }
+
+  #joinRefused({ key, name, cancelled, reject }, { code, message, retry }) {
+    const text =
+      code === 'no-such-user' && name ? `The server does not know ${name} any more.` : message
+    reject?.(Object.assign(new Error(text), { code, retry }))
+    const room = this.room(key)
+    if (cancelled || !room) return
+    room.lost(code === 'no-such-user' ? 'ended' : 'lost', message)
+    this.#outbox.close(room.key)
+    if (retry && room.status === 'lost') this.#rejoinLater(room)
+    this.#touch(room)
+  }
+
+  #rejoinLater(room) {
+    const { attempt } = this.#rejoins.get(room.key) ?? { attempt: 0 }
+    const timer = this.#clock.setTimeout(() => this.#rejoin(room), backoff(attempt, this.#random))
+    this.#rejoins.set(room.key, { timer, attempt: attempt + 1 })
+  }
+
+  #forgetRejoins() {
+    for (const { timer } of this.#rejoins.values()) this.#clock.clearTimeout(timer)
+    this.#rejoins.clear()
+  }
+
+  // Messages.
+
+  #transmit(key, { text, id }) {
+    const sent = this.#connection.send(request.sendMessage(this.room(key), text, id))
+    if (sent && !this.#watching) this.#watch()
+    return sent
+  }
+
+  // A connection can be dead without a word; an answer that is long overdue tells.
+  #watch() {
+    const left = this.#outbox.oldestSending() + OVERDUE_MS - this.#clock.now()
+    const wait = Math.min(left, OVERDUE_MS)
+    this.#watching = this.#clock.setTimeout(() => {
+      this.#watching = null
+      const oldest = this.#outbox.oldestSending()
+      if (oldest === Infinity) return
+      if (this.#clock.now() - oldest >= OVERDUE_MS)
+        this.#connection.giveUp('The server does not answer.')
+      else this.#watch()
+    }, wait)
+  }
+
+  #delivered(document) {
+    const room = this.rooms.find(
+      ({ id, status }) => id === document.target.id && status === 'joined',
+    )
+    if (!room) {
+      if (!this.#left.has(document.target.id) && this.#orphans.length < MAX_ORPHANS)
+        this.#orphans.push(document)
+      return
+    }
+    if (!document.sender) {
+      room.notice(document.message, this.#clock.now())
+      return this.#touch(room)
+    }
+    const settled = document.id && this.#outbox.settle(room.key, document.id, document.sender.id)
+    const message = this.#messageOf(document, settled)
+    const isNew = room.deliver(message)
+    this.#touch(room, isNew)
+    if (isNew) this.#events.emit('message', { room, message })
+  }
+
+  // Under the key of the one that was on its way, so that it moves and is not drawn twice.
+  #messageOf({ message, sender, seq, ts, id }, settled) {
+    const own = Boolean(settled) || sender.id === this.user?.id
+    const key = settled?.key ?? (own && id ? `o${id}` : `m${seq}`)
+    return {
+      key,
+      kind: 'message',
+      seq,
+      id,
+      text: message,
+      sender,
+      ts,
+      own,
+      state: 'sent',
+      error: '',
+    }
+  }
+
+  #acknowledged({ id, target, seq, ts }) {
+    const room = this.rooms.find((one) => one.id === target.id)
+    const settled = room && this.#outbox.settle(room.key, id, this.user.id)
+    if (!settled) return
+    const { text: message, sender } = settled
+    room.acknowledge(this.#messageOf({ message, sender, seq, ts, id }, settled))
+    this.#touch(room)
+  }
+
+  #historyCame(document) {
+    const room = this.rooms.find(({ id }) => id === document.target.id)
+    if (!room) return
+    room.history(document, (one) => this.#messageOf(one, null))
+    this.#touch(room)
+  }
+
+  #typingHeard({ target, sender }) {
+    if (sender.id === this.user?.id) return
+    this.rooms
+      .find(({ id, status }) => id === target.id && status === 'joined')
+      ?.typing.heard(sender)
+  }
+
+  #refused(document) {
+    const { refused, code, message, retry, id, target } = document
+    const room = target && this.rooms.find((one) => one.id === target.id)
+    if (refused === 'send-message' && id) {
+      if (this.#outbox.refuse(room?.key, id, message, Boolean(retry))) return
+    } else if (refused === 'join-room' || refused === 'join-room-private') {
+      const entry = this.#joins.settle(refused === 'join-room' ? 'room' : 'private')
+      if (entry) return this.#joinRefused(entry, document)
+    } else if (refused === 'history') {
+      const asking = this.rooms.find((one) => one.loading && (!room || one === room))
+      asking?.historyRefused(message)
+      return this.#touch(asking)
+    }
+    // Before the welcome it is why there will be none; nobody needs to know that typing was not
+    // passed on; and left twice, at worst: what the person wanted is so.
+    if (this.phase !== 'connected' || refused === 'typing') return
+    if (refused === 'leave-room' && code === 'not-a-member') return
+    this.#events.emit('problem', { code, message })
+  }
+
+  #peerChanged(user, online) {
+    if (online) this.people.set(user.id, user)
+    else this.people.delete(user.id)
+    this.#touch(this.room(peerKey(user.id)))
+  }
+
+  // What is kept.
+
+  #restore({ token, user }) {
+    this.#token = token
+    this.user = user
+    for (const room of this.#store.rooms(user.id)) this.#add(room)
+    this.#outbox.restore(user, this.#store)
+    // What waits is shown, and sent, whether or not its room was kept.
+    for (const kept of this.#store.messages(user.id))
+      if (!this.room(kept.room.key)) this.#add(kept.room)
+  }
+
+  #add(description) {
+    const room = new Room(description, this.#hands)
+    room.order =
+      description.order ?? (this.#lastOrder = Math.max(this.#lastOrder + 1, this.#clock.now()))
+    this.#lastOrder = Math.max(this.#lastOrder, room.order)
+    this.rooms = [...this.rooms, room]
+    this.#events.emit('opened', room)
+    return room
+  }
+
+  #touch(room, keep = false) {
+    if (!room) return
+    if (keep && this.#outbox.store) {
+      this.#unsaved.add(room)
+      this.#saving ??= this.#clock.setTimeout(() => this.save(), SAVE_MS)
+    }
+    this.#events.emit('changed', room)
+  }
+
+  #keepRoom({ key, name, peer, id, read, since, order }) {
+    this.#store.keepRoom(this.user.id, { key, name, peer, id, read, last: since, order })
+  }
+}

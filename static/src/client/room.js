@@ -1,0 +1,184 @@
+// One open room: what it holds, and what one can do in it.
+import { cleanText } from './text.js'
+import { Log } from './log.js'
+import { Typing } from './typing.js'
+
+const PAGE = 50
+
+export const roomKey = (name) => `room ${name}`
+export const peerKey = (userId) => `private ${userId}`
+
+export class Room {
+  // joined; joining (again), also while there is no connection; lost (not in it, for the reason in
+  // `problem`); ended (a private one whose other user the server does not know)
+  status = 'joining'
+  problem = ''
+  id = null
+  unread = 0 // messages of others after the last markRead()
+  read = null // the number up to which all was read; null where nobody says so
+  loading = null // 'older', or the key of the gap that is being filled
+  loadProblem = null // {what, message}: why that did not work
+  log = new Log()
+  #hands
+  #range = null // what was asked of `history`
+  #asked = 0
+  #reading = null
+  #isNew = true // nothing was ever delivered here
+
+  // invited: opened by the other side. hands: what the client does for its rooms.
+  constructor(
+    { key, name, peer = null, id = null, last = null, read = null, invited = false },
+    hands,
+  ) {
+    this.#hands = hands
+    Object.assign(this, { key, name, peer, id, read, invited, private: peer !== null })
+    this.typing = new Typing(hands.clock, () => hands.changed(this))
+    // Of what one had before only the place is known: what follows is news, the rest is older.
+    this.resumeFrom = read ?? last
+  }
+
+  // What is there to see: messages, notices and gaps, and below them one's own on their way.
+  get items() {
+    return [...this.log.items, ...this.#hands.pending(this)]
+  }
+
+  get canLoadOlder() {
+    return this.log.older && this.#hands.canPage()
+  }
+
+  // What one does.
+
+  // Returns the message, or null where too many wait to be sent.
+  send(text) {
+    this.typing.sent()
+    return this.#hands.post(this, cleanText(text))
+  }
+
+  // A failed one again under a new id, or none of it.
+  retry(id) {
+    this.#hands.retry(id)
+  }
+
+  discard(id) {
+    this.#hands.discard(id)
+  }
+
+  rejoin() {
+    this.#hands.rejoin(this)
+  }
+
+  leave() {
+    this.#hands.leave(this)
+  }
+
+  // Call it as often as one writes.
+  write() {
+    if (this.status === 'joined' && this.#hands.canPage() && this.typing.isDue())
+      this.#hands.sayTyping(this)
+  }
+
+  markRead() {
+    if (this.unread === 0 && this.read === this.log.last) return
+    this.read = this.log.last
+    this.unread = 0
+    this.#hands.changed(this, true)
+  }
+
+  // The number that one looks at, null for the newest: what is far from it may be dropped.
+  setReading(seq) {
+    this.#reading = seq
+    if (seq === null && this.#trim()) this.#hands.changed(this)
+  }
+
+  loadOlder() {
+    if (this.canLoadOlder) this.#load('older', { before: this.log.from })
+  }
+
+  // forward: what comes first in the gap, otherwise what comes last.
+  fillGap(key, forward) {
+    const gap = this.log.gap(key)
+    if (gap) this.#load(key, forward ? { after: gap.after } : { before: gap.before })
+  }
+
+  // What the server does; for the client.
+
+  // base: after which number the messages begin that follow. Returns how many are missed before
+  // that.
+  entered(id, base) {
+    if (this.id !== null && id !== this.id) this.#forget()
+    const last = this.#isNew ? (this.resumeFrom ?? base) : this.log.last
+    if (this.#isNew) this.log.begin(base)
+    else this.log.resume(base)
+    const missed = Math.max(0, base - last)
+    this.unread += missed
+    Object.assign(this, { id, status: 'joined', problem: '', resumeFrom: null })
+    this.#isNew = false
+    return missed
+  }
+
+  // Where to go on, as far as that is known.
+  get since() {
+    return this.#isNew ? this.resumeFrom : this.log.last
+  }
+
+  deliver(message) {
+    this.typing.stopped(message.sender.id)
+    const isNew = this.log.deliver(message)
+    if (isNew && !message.own && message.seq > (this.read ?? 0)) this.unread += 1
+    this.#trim()
+    return isNew
+  }
+
+  acknowledge(message) {
+    this.log.acknowledge(message)
+    this.#trim()
+  }
+
+  notice(text, ts) {
+    this.log.notice(text, ts)
+    this.#trim()
+  }
+
+  lost(status, problem = '') {
+    Object.assign(this, { status, problem, loading: null })
+    this.typing.clear()
+  }
+
+  history({ messages, more, id }, read) {
+    if (!this.loading || id !== this.#requestId()) return
+    const list = messages.map(read)
+    if (this.loading === 'older') this.log.addOlder(this.#range, list, more)
+    else this.log.addToGap(this.loading, this.#range, list, more)
+    this.loading = null
+    this.#trim()
+  }
+
+  historyRefused(message) {
+    this.loadProblem = { what: this.loading, message }
+    this.loading = null
+  }
+
+  // Somebody else's room under the same name, or another one with the same person.
+  #forget() {
+    Object.assign(this, { unread: 0, read: this.read === null ? null : 0, resumeFrom: null })
+    this.log.begin(0)
+    this.#isNew = true
+  }
+
+  #requestId() {
+    return `h${this.#asked}`
+  }
+
+  #load(what, range) {
+    if (this.loading || this.status !== 'joined' || !this.#hands.canPage()) return
+    this.#asked += 1
+    Object.assign(this, { loading: what, loadProblem: null })
+    this.#range = range
+    this.#hands.ask(this, { ...range, limit: PAGE }, this.#requestId())
+    this.#hands.changed(this)
+  }
+
+  #trim() {
+    return this.log.trim(this.#reading, this.#hands.canPage())
+  }
+}
