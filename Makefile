@@ -32,12 +32,16 @@ SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERV
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 ASSETS  := $(BUILD)/embedded_assets.o
 FIXTURES := $(BUILD)/test/unit/fake_member.o $(BUILD)/test/unit/redis_fixture.o
+LOAD    := load_main load_options load_connect load_receive load_document load_check load_send \
+           load_report histogram process wire
+BARE    := bare_main bare_client bare_room wire
+BENCH   := $(BUILD)/test/bench/chatd-load $(BUILD)/test/bench/chatd-bare
 UNIT    := $(patsubst test/unit/%.c,$(BUILD)/test/unit/%,$(wildcard test/unit/*_test.c))
 PAGE    := $(shell find static -path static/node_modules -prune -o -path static/dist -prune -o -type f -print)
-C_FILES := $(wildcard server/*.[ch] rooms/*.[ch] repo/*.[ch] pubsub/*.[ch] test/unit/*.[ch] test/tools/*.[ch])
+C_FILES := $(wildcard server/*.[ch] rooms/*.[ch] repo/*.[ch] pubsub/*.[ch] test/unit/*.[ch] test/tools/*.[ch] test/bench/*.[ch])
 
 .SECONDARY:
-.PHONY: all help test asan tsan lint format install clean tests page
+.PHONY: all help test bench asan tsan lint format install clean tests benches page
 
 all: chatd ## build ./chatd with the page in it
 
@@ -74,10 +78,21 @@ $(BUILD)/embedded_assets.o: $(BUILD)/embedded_assets.c
 $(BUILD)/test/unit/%: $(BUILD)/test/unit/%.o $(FIXTURES) $(OBJECTS) $(ASSETS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-tests: $(BUILD)/chatd $(UNIT) test/browser/node_modules/.package-lock.json
+$(BUILD)/test/bench/chatd-load: $(LOAD:%=$(BUILD)/test/bench/%.o)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lm
+
+$(BUILD)/test/bench/chatd-bare: $(BARE:%=$(BUILD)/test/bench/%.o)
+	$(CC) $(LDFLAGS) -o $@ $^
+
+benches: $(BENCH)
+
+tests: $(BUILD)/chatd $(UNIT) benches test/browser/node_modules/.package-lock.json
 
 test: chatd tests ## build and run all tests under prove
 	CHATD=$(abspath $(BUILD)/chatd) UNIT_TESTS=$(abspath $(BUILD)/test/unit) scripts/prove
+
+bench: ## measure beside the limit of the kernel; scripts/bench --help
+	scripts/bench
 
 # Only linked statically do both write their reports to the file that scripts/prove names.
 ASAN_LIBRARIES := -static-libasan -static-libubsan
@@ -141,4 +156,4 @@ install: chatd ## install to $(DESTDIR)$(PREFIX)/bin
 clean: ## remove what was built
 	rm -rf build chatd static/dist
 
--include $(OBJECTS:.o=.d) $(FIXTURES:.o=.d) $(UNIT:=.d) $(BUILD)/server/main.d
+-include $(OBJECTS:.o=.d) $(FIXTURES:.o=.d) $(UNIT:=.d) $(BUILD)/server/main.d $(wildcard $(BUILD)/test/bench/*.d)
