@@ -1,5 +1,6 @@
 """A device: a good client that sends with ids, resends what has no ack, and resumes its rooms."""
 import asyncio
+import contextlib
 import json
 import random
 import re
@@ -51,7 +52,7 @@ class Device:
                 self.world.counts[f"upgrades refused with {refused.status}"] += 1
                 if refused.status != 503:
                     self.world.violated(Violation("refused", f"device {self.index}: {refused}"))
-            except (OSError, asyncio.TimeoutError):
+            except (OSError, TimeoutError):
                 self.world.counts["connections not made"] += 1
             pause = 0.05 if self.welcomed else min(2 * pause, 1)
             self.welcomed = False
@@ -87,10 +88,9 @@ class Device:
                     self.hang_up("heard nothing")
                 elif silence > 1:
                     self.websocket.ping()
-            try:
-                await asyncio.wait_for(self.away.wait(), 0.2 + 0.1 * self.random.random())
-            except asyncio.TimeoutError:
-                pass
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.2 + 0.1 * self.random.random()):
+                    await self.away.wait()
 
     def look_after(self, now):
         for place in self.places:

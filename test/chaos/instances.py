@@ -132,8 +132,9 @@ class Redis:
             return None
         try:
             writer.write(line.encode() + b"\r\n")
-            return await asyncio.wait_for(reader.readline(), 5)
-        except (OSError, asyncio.TimeoutError):
+            async with asyncio.timeout(5):
+                return await reader.readline()
+        except (OSError, TimeoutError):
             return None
         finally:
             writer.close()

@@ -81,8 +81,10 @@ class Place:
         if not self.joined and since is not None:
             counts["resumed" if was_begun else "begun with since"] += 1
             counts["truncated"] += truncated
-            counts["unasked"] += self.asked is None
-        self.history.joined(self.asked, since, told["lastSeq"], truncated, self.device.resume_limit)
+            counts["unasked"] += self.asked != since and not truncated
+        # An invitation may cross the request; what it leaves out or brings again is no surprise.
+        invited = self.peer and since is not None and since != self.asked and not truncated
+        self.history.joined(None if invited else self.asked, since, told["lastSeq"], truncated, self.device.resume_limit)
         counts["holes to fetch"] += len(self.history.holes) - holes
         self.joined = True
         self.left = False

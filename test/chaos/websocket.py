@@ -51,20 +51,18 @@ class WebSocket(asyncio.Protocol):
         self.paused = False
 
     async def connect(self, port, path, headers=(), receive_buffer=None, limit=5):
-        """Raises OSError, Refused or asyncio.TimeoutError. The owner may be told of things before it returns."""
+        """Raises OSError, Refused or TimeoutError. The owner may be told of things before it returns."""
         loop = asyncio.get_running_loop()
         plain = socket.socket()
         plain.setblocking(False)
         if receive_buffer:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
 
-        async def open_it():
-            await loop.sock_connect(plain, ("127.0.0.1", port))
-            await loop.create_connection(lambda: self, sock=plain)
-            await self.handshake(path, headers)
-
         try:
-            await asyncio.wait_for(open_it(), limit)
+            async with asyncio.timeout(limit):
+                await loop.sock_connect(plain, ("127.0.0.1", port))
+                await loop.create_connection(lambda: self, sock=plain)
+                await self.handshake(path, headers)
         except BaseException:
             self.abandon()
             plain.close()
@@ -86,7 +84,7 @@ class WebSocket(asyncio.Protocol):
 
     def connection_lost(self, error):
         if not self.opened.done():
-            self.opened.set_exception(ConnectionError("ended before it was open"))
+            self._refuse(ConnectionError("ended before it was open"))
         elif self.is_open and not self.ended:
             self.ended = True
             self.owner.on_end(self)
@@ -106,15 +104,19 @@ class WebSocket(asyncio.Protocol):
         head = self.buffer[:end].decode("latin-1")
         status = int(head.split(" ", 2)[1])
         if status != 101:
-            self.opened.set_exception(Refused(status, self.buffer[end + 4:].decode("utf-8", "replace")))
+            self._refuse(Refused(status, self.buffer[end + 4:].decode("utf-8", "replace")))
             return
         del self.buffer[:end + 4]
         accept = re.search(r"(?im)^sec-websocket-accept: *(\S+)", head)
         if not accept or accept.group(1) != self.accept:
-            self.opened.set_exception(ConnectionError("the upgrade's answer is not to ours"))
+            self._refuse(ConnectionError("the upgrade's answer is not to ours"))
             return
         self.is_open = True
         self.opened.set_result(None)
+
+    def _refuse(self, error):
+        self.opened.set_exception(error)
+        self.opened.exception()  # nobody may be waiting any more
 
     def _read_frames(self):
         start = 0
@@ -166,7 +168,7 @@ class WebSocket(asyncio.Protocol):
     # ---- what is sent ---------------------------------------------------------------------------
 
     def _write(self, opcode, payload):
-        if not self.ended:
+        if not self.ended and not self.transport.is_closing():
             self.transport.write(frame(opcode, payload))
 
     def send(self, text):
