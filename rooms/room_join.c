@@ -75,22 +75,53 @@ has_room_for_one_more(struct room *room)
 }
 
 /*
- * Waits until what was acknowledged before is handed out, so that it counts in the `lastSeq` of who
- * joins now. Not for ever: what could not be read from the repository comes later.
+ * What the member has already of what is stored. Who comes from another instance may have what was
+ * not heard of here yet: then the subscriber is told to read it.
  */
-static void
-wait_delivered(struct room *room)
+static int
+find_known(struct room *room, uint64_t since, uint64_t *known)
+{
+    uint64_t stored;
+
+    *known = 0;
+    if (since == MEMBER_SINCE_NONE || since <= atomic_load(&room->delivered))
+        return 0;
+    int error = repo_last_seqs(room->rooms->repo, &room->stored.number, &stored, 1);
+    if (error != 0)
+        return error;
+    *known = since < stored ? since : stored;
+    if (*known > atomic_load(&room->delivered))
+        subscriber_nudge(room, stored);
+    return 0;
+}
+
+/*
+ * Waits until what was acknowledged before, and what the member has already, is handed out, so that
+ * it counts in the `lastSeq` of who joins now. Not for ever: what could not be read from the
+ * repository comes later.
+ */
+static int
+wait_delivered(struct room *room, const struct membership *membership)
 {
     int64_t deadline = clock_monotonic_ms() + DELIVERY_WAIT_MS;
+    uint64_t known;
 
+    int error = find_known(room, membership->since, &known);
+    if (error != 0)
+        return error;
     lock_take(&room->lock);
     room->awaits_delivery = true;
-    while (atomic_load(&room->delivered) < room->published) {
+    while (atomic_load(&room->delivered) < room->published ||
+           atomic_load(&room->delivered) < known) {
         if (!lock_wait_until(&room->lock, &room->caught_up, deadline))
             break;
     }
     room->awaits_delivery = false;
+    /* It would be given again what it has. Whom somebody else brings in takes that. */
+    if (atomic_load(&room->delivered) < known && !membership->invited)
+        error = -EBUSY;
     lock_drop(&room->lock);
+    return error;
 }
 
 static void
@@ -156,8 +187,9 @@ add_member(struct room *room, struct membership *membership)
 
     if (!has_room_for_one_more(room))
         return -ENOMEM;
-    wait_delivered(room);
-    int error = welcome(room, membership, &misses);
+    int error = wait_delivered(room, membership);
+    if (error == 0)
+        error = welcome(room, membership, &misses);
     if (error == 0 && misses) {
         membership->is_catching_up = true;
         room->catching_up++;

@@ -95,6 +95,46 @@ test_since(void)
     fake_member_free(eve);
 }
 
+/* Stores messages as another instance does of which nothing is heard here. */
+static void
+store_elsewhere(const char *room_id, int count)
+{
+    struct repo_room room;
+
+    if (repo_room_find_by_id(rooms.rooms.repo, room_id, &room) != 0)
+        abort();
+    for (int i = 0; i < count; i++) {
+        struct repo_post said = {
+            .sender_id = "elsewhere", .sender_name = "Eve", .text = "text", .text_length = 4};
+        if (repo_append(rooms.rooms.repo, room.number, &said, 1) != 0)
+            abort();
+    }
+}
+
+static void
+test_since_elsewhere(void)
+{
+    struct fake_member *ann = fake_member_new("Ann");
+    struct fake_member *bob = fake_member_new("Bob");
+    char id[IDENTIFIER_SIZE];
+
+    fake_join(ann, &rooms, "elsewhere", id);
+    fill(ann, id, 3);
+    store_elsewhere(id, 5);
+    const char *joined = fake_join_since(bob, &rooms, "elsewhere", 7);
+    ok(fake_number(joined, "since") == 7 && fake_number(joined, "lastSeq") == 8,
+       "what a member has from elsewhere is read here first");
+    ok(gets_range(bob, 8, 8), "and it gets what comes after that");
+    ok(gets_range(ann, 1, 8), "as do the others");
+    store_elsewhere(id, 1);
+    struct fake_member *cid = fake_member_new("Cid");
+    joined = fake_join_since(cid, &rooms, "elsewhere", 4711);
+    ok(fake_number(joined, "since") == 9, "a seq that nobody has counts as the last one there is");
+    fake_member_free(ann);
+    fake_member_free(bob);
+    fake_member_free(cid);
+}
+
 static void
 wake(struct fake_member *fake)
 {
@@ -352,6 +392,7 @@ main(void)
 {
     fake_rooms_open(&rooms, 0, 100);
     test_since();
+    test_since_elsewhere();
     test_behind();
     test_traffic();
     test_history();
