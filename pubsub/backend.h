@@ -17,6 +17,9 @@ struct pubsub_ops {
     int (*channel_open)(struct pubsub *pubsub, const char *name, const char *label,
                         struct channel **out);
     void (*publish)(struct channel *channel, struct message *const *messages, size_t count);
+    /* NULL: there is nobody elsewhere. */
+    void (*publish_elsewhere)(struct channel *channel, struct message *const *messages,
+                              size_t count);
     int (*receive)(struct channel *channel, struct message **messages, size_t capacity,
                    int timeout_ms);
     void (*nudge)(struct channel *channel);

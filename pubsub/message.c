@@ -32,8 +32,9 @@ write_header(char *end, size_t length)
     return 2 + extended;
 }
 
+/* Makes a message whose text is still to be filled in. */
 static struct message *
-make(const char *text, size_t length, uint64_t seq)
+allocate(size_t length, uint64_t seq)
 {
     struct message *message;
 
@@ -46,7 +47,15 @@ make(const char *text, size_t length, uint64_t seq)
     message->header_length = 0;
     message->seq = seq;
     message->length = length;
-    if (length > 0)
+    return message;
+}
+
+static struct message *
+make(const char *text, size_t length, uint64_t seq)
+{
+    struct message *message = allocate(length, seq);
+
+    if (message != NULL && length > 0)
         memcpy(message->storage + FRAME_HEADER_MAX, text, length);
     return message;
 }
@@ -65,6 +74,32 @@ struct message *
 message_new_frame(const void *frame, size_t length)
 {
     return make(frame, length, 0);
+}
+
+struct message *
+message_new_joined(struct message *const *messages, size_t count, size_t max_bytes, size_t *taken)
+{
+    size_t length;
+    size_t bytes = 0;
+    size_t end = 0;
+
+    for (; end < count; end++) {
+        (void)message_frame(messages[end], &length);
+        if (end > 0 && bytes + length > max_bytes)
+            break;
+        bytes += length;
+    }
+    struct message *joined = allocate(bytes, 0);
+    if (joined == NULL)
+        return NULL;
+    char *at = joined->storage + FRAME_HEADER_MAX;
+    for (size_t i = 0; i < end; i++) {
+        const void *frame = message_frame(messages[i], &length);
+        memcpy(at, frame, length);
+        at += length;
+    }
+    *taken = end;
+    return joined;
 }
 
 struct message *

@@ -26,6 +26,14 @@ struct message *message_new(const char *text, size_t length, uint64_t seq);
  */
 struct message *message_new_frame(const void *frame, size_t length);
 
+/*
+ * Makes one message of the frames of several, the first ones of the `count` whose frames have at most
+ * `max_bytes` together, but at least one; *taken says how many. Its text are those frames. The caller
+ * holds the one reference. NULL: out of memory.
+ */
+struct message *message_new_joined(struct message *const *messages, size_t count, size_t max_bytes,
+                                   size_t *taken);
+
 /* Takes one more reference and returns the message. */
 struct message *message_hold(struct message *message);
 

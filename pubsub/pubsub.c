@@ -39,6 +39,13 @@ channel_publish(struct channel *channel, struct message *const *messages, size_t
         channel->ops->publish(channel, messages, count);
 }
 
+void
+channel_publish_elsewhere(struct channel *channel, struct message *const *messages, size_t count)
+{
+    if (count > 0 && channel->ops->publish_elsewhere != NULL)
+        channel->ops->publish_elsewhere(channel, messages, count);
+}
+
 int
 channel_receive(struct channel *channel, struct message **messages, size_t capacity, int timeout_ms)
 {

@@ -95,6 +95,13 @@ int pubsub_channel_open(struct pubsub *pubsub, const char *name, const char *lab
 void channel_publish(struct channel *channel, struct message *const *messages, size_t count);
 
 /*
+ * Publishes the messages, in order, to the other instances only: what subscribers of this process
+ * get of them is the caller's business. Any thread; never blocks. Takes references of its own.
+ */
+void channel_publish_elsewhere(struct channel *channel, struct message *const *messages,
+                               size_t count);
+
+/*
  * Waits until something was published, the channel was nudged or stopped, or `timeout_ms` passed
  * (-1: no limit), and moves at most `capacity` messages to `messages`, with their references.
  * Returns their number, 0 for a nudge or the time-out, -ESHUTDOWN once the channel is stopped, or

@@ -52,6 +52,7 @@ static const struct pubsub_ops redis_ops = {
     .status = redis_status,
     .channel_open = redis_channel_open,
     .publish = redis_channel_publish,
+    .publish_elsewhere = redis_channel_publish_elsewhere,
     .receive = redis_channel_receive,
     .nudge = redis_channel_nudge,
     .wait_ready = redis_channel_wait_ready,

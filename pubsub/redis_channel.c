@@ -39,13 +39,19 @@ subscription_of(struct channel *base)
 }
 
 void
-redis_channel_publish(struct channel *base, struct message *const *messages, size_t count)
+redis_channel_publish_elsewhere(struct channel *base, struct message *const *messages, size_t count)
 {
     struct redis_channel *channel = (struct redis_channel *)base;
 
-    subscription_publish(&channel->subscription, messages, count);
     publisher_send(&channel->bus->publisher, subscription_name(&channel->subscription), messages,
                    count);
+}
+
+void
+redis_channel_publish(struct channel *base, struct message *const *messages, size_t count)
+{
+    subscription_publish(subscription_of(base), messages, count);
+    redis_channel_publish_elsewhere(base, messages, count);
 }
 
 void

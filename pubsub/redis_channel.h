@@ -30,6 +30,8 @@ int redis_channel_open(struct pubsub *base, const char *name, const char *label,
                        struct channel **out);
 void redis_channel_close(struct channel *base);
 void redis_channel_publish(struct channel *base, struct message *const *messages, size_t count);
+void redis_channel_publish_elsewhere(struct channel *base, struct message *const *messages,
+                                     size_t count);
 int redis_channel_receive(struct channel *base, struct message **messages, size_t capacity,
                           int timeout_ms);
 void redis_channel_nudge(struct channel *base);

@@ -23,28 +23,60 @@ mailbox_destroy(struct mailbox *mailbox)
     lock_destroy(&mailbox->lock);
 }
 
+/* Puts the mail in; the mailbox's lock is held. */
+static int
+append(struct mailbox *mailbox, struct mail *mail)
+{
+    if (mailbox->closed)
+        return -ESHUTDOWN;
+    mail->next = NULL;
+    *mailbox->last = mail;
+    mailbox->last = &mail->next;
+    mailbox->count++;
+    return 0;
+}
+
+/* With the mailbox's lock held: once it is dropped, the owner may end the mailbox. */
+static void
+wake(struct mailbox *mailbox)
+{
+    if (mailbox->waiting)
+        lock_condition_signal(&mailbox->filled);
+    mailbox->waiting = false;
+}
+
 int
 mailbox_put(struct mailbox *mailbox, struct mail *mail)
 {
-    bool wake = false;
-    int error = 0;
-
     lock_take(&mailbox->lock);
-    if (mailbox->closed) {
-        error = -ESHUTDOWN;
-    } else {
-        mail->next = NULL;
-        *mailbox->last = mail;
-        mailbox->last = &mail->next;
-        mailbox->count++;
-        wake = mailbox->waiting;
-        mailbox->waiting = false;
-    }
-    /* Under the lock: once it is dropped, the owner may end the mailbox. */
-    if (wake)
-        lock_condition_signal(&mailbox->filled);
+    int error = append(mailbox, mail);
+    if (error == 0)
+        wake(mailbox);
     lock_drop(&mailbox->lock);
     return error;
+}
+
+int
+mailbox_put_quietly(struct mailbox *mailbox, struct mail *mail, bool *must_wake)
+{
+    lock_take(&mailbox->lock);
+    int error = append(mailbox, mail);
+    *must_wake = error == 0 && mailbox->waiting;
+    lock_drop(&mailbox->lock);
+    return error;
+}
+
+void
+mailbox_wake(struct mailbox *mailbox)
+{
+    lock_take(&mailbox->lock);
+    bool waits = mailbox->waiting && mailbox->first != NULL;
+    if (waits)
+        mailbox->waiting = false;
+    lock_drop(&mailbox->lock);
+    /* Not under the lock, for which the owner would only wait again. */
+    if (waits)
+        lock_condition_signal(&mailbox->filled);
 }
 
 struct mail *

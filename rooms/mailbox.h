@@ -34,6 +34,18 @@ void mailbox_destroy(struct mailbox *mailbox);
 int mailbox_put(struct mailbox *mailbox, struct mail *mail);
 
 /*
+ * The same, but an owner that waits is not woken: where *must_wake comes back true, whoever put the
+ * mail owes a mailbox_wake.
+ */
+int mailbox_put_quietly(struct mailbox *mailbox, struct mail *mail, bool *must_wake);
+
+/*
+ * Wakes an owner that waits although there is mail; the caller sees to it that the mailbox is not
+ * ended meanwhile. Any thread; never blocks.
+ */
+void mailbox_wake(struct mailbox *mailbox);
+
+/*
  * Takes everything, oldest first, waiting for the first one up to `timeout_ms` (-1: no limit).
  * NULL: nothing came, or the mailbox is closed and empty. Only the owner.
  */

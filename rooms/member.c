@@ -5,6 +5,7 @@
 #include "rooms/registry.h"
 #include "rooms/room.h"
 #include "rooms/rooms.h"
+#include "rooms/wake.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -262,12 +263,15 @@ member_post(struct member *member, const char *room_id, const char *text, size_t
     if (client_id != NULL)
         memcpy(post->data + length + 1, client_id, id_size);
 
+    bool must_wake = false;
     int error = -ENOENT;
     lock_take(&member->lock);
     struct membership *membership = find_by_id(member, room_id);
     if (membership != NULL) {
         post->head.membership = membership;
-        error = mailbox_put(&membership->room->mailbox, &post->head.mail);
+        error = mailbox_put_quietly(&membership->room->mailbox, &post->head.mail, &must_wake);
+        if (must_wake)
+            wake_room(membership->room);
     }
     lock_drop(&member->lock);
     if (error != 0)

@@ -20,6 +20,8 @@ struct channel;
 struct history_range;
 struct rooms;
 
+#define HAND_OUT_MAX 256 /* messages that are handed out in one go */
+
 #define ROLL_MAX 32 /* changes to the roll that are stored in one go */
 
 enum room_request {
@@ -182,6 +184,16 @@ void room_handle_posts(struct room *room, struct room_post **posts, size_t count
 
 /* Answers a post with the error, and frees it. */
 void room_refuse_post(struct room *room, struct room_post *post, int error);
+
+/*
+ * Hands out messages with seqs, each one more than the one before (hand_out.c): those that were
+ * handed out already are left out. False: one before them is missing, and nothing was handed out.
+ * At most HAND_OUT_MAX; any thread; does not block.
+ */
+bool room_hand_out(struct room *room, struct message *const *messages, size_t count);
+
+/* Hands out messages without a seq. The same limits. */
+void room_hand_out_hints(struct room *room, struct message *const *messages, size_t count);
 
 /* The subscriber's thread (subscriber.c): hands out until the channel is stopped. */
 void *subscriber_main(void *argument);

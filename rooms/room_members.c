@@ -24,7 +24,8 @@ room_publish_notice(struct room *room, const struct member *member, const char *
     struct message *notice = event_notice(&room->stored, text);
     if (notice == NULL)
         return;
-    channel_publish(room->channel, &notice, 1);
+    channel_publish_elsewhere(room->channel, &notice, 1);
+    room_hand_out_hints(room, &notice, 1);
     message_rele(notice);
 }
 
@@ -92,6 +93,7 @@ room_handle_typing(struct room *room, struct membership *membership)
     if (typing == NULL)
         return;
     membership->typed = now;
-    channel_publish(room->channel, &typing, 1);
+    channel_publish_elsewhere(room->channel, &typing, 1);
+    room_hand_out_hints(room, &typing, 1);
     message_rele(typing);
 }

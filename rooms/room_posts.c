@@ -59,12 +59,12 @@ room_refuse_post(struct room *room, struct room_post *post, int error)
     free(post);
 }
 
-/* Publishes what is new, in its order. */
-static void
-publish(struct room *room, const struct repo_post *stored, size_t count)
+/* Encodes what is new, in its order. Returns how many that are. */
+static size_t
+encode(struct room *room, const struct repo_post *stored, size_t count, struct message **messages)
 {
-    struct message *messages[STORE_MAX];
     size_t message_count = 0;
+    bool is_whole = true;
 
     for (size_t i = 0; i < count; i++) {
         if (stored[i].outcome != REPO_STORED)
@@ -78,16 +78,16 @@ publish(struct room *room, const struct repo_post *stored, size_t count)
             .text = stored[i].text,
             .text_length = stored[i].text_length,
         };
-        /* What cannot be published now is found by the auditor. */
-        struct message *message = event_chat(&room->stored, &chat);
         room->published = chat.seq;
-        if (message != NULL)
+        if (!is_whole)
+            continue;
+        /* What cannot be published now, and what comes behind it, is found by the auditor. */
+        struct message *message = event_chat(&room->stored, &chat);
+        is_whole = message != NULL;
+        if (is_whole)
             messages[message_count++] = message;
     }
-    if (message_count > 0)
-        channel_publish(room->channel, messages, message_count);
-    for (size_t i = 0; i < message_count; i++)
-        message_rele(messages[i]);
+    return message_count;
 }
 
 /* Answers the posts, those of one sender that follow each other in one go, and frees them. */
@@ -145,6 +145,32 @@ bring_in(struct room *room, struct room_post **posts, const struct repo_post *st
     }
 }
 
+/*
+ * Publishes what is new, answers, and hands out. What others said before and was not handed out yet
+ * comes first: then the order is the subscriber's to make.
+ */
+static void
+tell(struct room *room, struct room_post **posts, const struct repo_post *stored, size_t count)
+{
+    struct message *messages[STORE_MAX];
+    size_t message_count = encode(room, stored, count, messages);
+    bool is_next =
+        message_count > 0 && message_seq(messages[0]) == atomic_load(&room->delivered) + 1;
+
+    if (is_next)
+        channel_publish_elsewhere(room->channel, messages, message_count);
+    else
+        channel_publish(room->channel, messages, message_count);
+    /* Before it is handed out: meanwhile the senders go on, and what they send makes a batch. */
+    answer_all(room, posts, stored, count);
+    if (is_next) {
+        bool was_next = room_hand_out(room, messages, message_count);
+        assert(was_next);
+    }
+    for (size_t i = 0; i < message_count; i++)
+        message_rele(messages[i]);
+}
+
 static void
 store(struct room *room, struct room_post **posts, size_t count)
 {
@@ -177,9 +203,8 @@ store(struct room *room, struct room_post **posts, size_t count)
     if (room->failing)
         log_info("append-recovered room=%s", room->stored.id);
     room->failing = false;
-    publish(room, stored, count);
     bring_in(room, posts, stored, count);
-    answer_all(room, posts, stored, count);
+    tell(room, posts, stored, count);
 }
 
 void

@@ -10,6 +10,7 @@
 #include "rooms/room.h"
 #include "rooms/rooms.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #define BATCH_MAX 256
@@ -20,40 +21,28 @@ struct batch {
     uint64_t next; /* the seq that comes next */
     size_t count;
     bool hints; /* what is in it has no seq */
-    struct message *messages[BATCH_MAX];
+    struct message *messages[HAND_OUT_MAX];
 };
 
+/*
+ * The room's thread hands out what is posted here by itself, so that `delivered` moves on meanwhile;
+ * but what is in the batch begins right behind where it was, and so no gap is left.
+ */
 static void
 hand_out(struct batch *batch)
 {
     struct room *room = batch->room;
 
-    if (batch->count == 0)
-        return;
-#ifdef CHATD_BREAK_ORDER /* test/chaos: two neighbours change places */
-    if (batch->count > 1 && message_seq(batch->messages[0]) != 0) {
-        struct message *first = batch->messages[0];
-        batch->messages[0] = batch->messages[1];
-        batch->messages[1] = first;
+    if (batch->hints) {
+        room_hand_out_hints(room, batch->messages, batch->count);
+    } else if (batch->count > 0) {
+        bool is_next = room_hand_out(room, batch->messages, batch->count);
+        assert(is_next);
     }
-#endif
-    lock_take(&room->lock);
-    for (size_t i = 0; i < room->member_count; i++) {
-        struct member *member = room->members[i]->member;
-        if (batch->hints)
-            member->operations->deliver_hints(member, batch->messages, batch->count);
-        else
-            member->operations->deliver(member, batch->messages, batch->count);
-    }
-    atomic_fetch_add_explicit(&room->rooms->counters.deliveries, batch->count * room->member_count,
-                              memory_order_relaxed);
-    atomic_store(&room->delivered, batch->next - 1);
-    if (room->awaits_delivery)
-        lock_condition_signal(&room->caught_up);
-    lock_drop(&room->lock);
     for (size_t i = 0; i < batch->count; i++)
         message_rele(batch->messages[i]);
     batch->count = 0;
+    batch->next = atomic_load(&room->delivered) + 1;
 }
 
 /* Adds a message, with the caller's reference. */
@@ -62,7 +51,7 @@ add(struct batch *batch, struct message *message)
 {
     bool is_hint = message_seq(message) == 0;
 
-    if (batch->count == BATCH_MAX || batch->hints != is_hint)
+    if (batch->count == HAND_OUT_MAX || (batch->count > 0 && batch->hints != is_hint))
         hand_out(batch);
     batch->hints = is_hint;
     batch->messages[batch->count++] = message;
@@ -153,6 +142,7 @@ subscriber_main(void *argument)
     int count;
 
     while ((count = channel_receive(room->channel, received, BATCH_MAX, -1)) != -ESHUTDOWN) {
+        batch.next = atomic_load(&room->delivered) + 1;
         if (count == -ESTALE)
             catch_up(&batch);
         for (int i = 0; i < count; i++)

@@ -1,6 +1,7 @@
 #include "server/client_input.h"
 
 #include "pubsub/message.h"
+#include "rooms/wake.h"
 #include "server/client.h"
 #include "server/command.h"
 #include "server/server.h"
@@ -148,8 +149,9 @@ handle_event(struct client *client, const struct websocket_event *event, unsigne
     return true;
 }
 
-static void
-handle_data(struct client *client, char *data, size_t length)
+/* Returns whether the connection goes on; *used says how much of the data is done with. */
+static bool
+handle_frames(struct client *client, char *data, size_t length, size_t *used)
 {
     size_t at = 0;
     unsigned work = 0;
@@ -160,14 +162,27 @@ handle_data(struct client *client, char *data, size_t length)
             yield_turn(client);
             break;
         }
-        size_t used = websocket_decode(&client->decoder, data + at, length - at, &event);
-        if (used == 0)
+        size_t decoded = websocket_decode(&client->decoder, data + at, length - at, &event);
+        if (decoded == 0)
             break;
-        at += used;
+        at += decoded;
         if (!handle_event(client, &event, &work))
-            return;
+            return false;
     }
-    if (keep(client, data + at, length - at) != 0)
+    *used = at;
+    return true;
+}
+
+static void
+handle_data(struct client *client, char *data, size_t length)
+{
+    size_t used;
+
+    /* What one client sent in one go reaches its room in one go. */
+    wake_defer();
+    bool goes_on = handle_frames(client, data, length, &used);
+    wake_rooms();
+    if (goes_on && keep(client, data + used, length - used) != 0)
         client_close(client, WEBSOCKET_CLOSE_INTERNAL_ERROR, "out of memory");
 }
 

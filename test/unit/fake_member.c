@@ -80,6 +80,36 @@ remember(struct fake_member *fake, const char *text, size_t length)
     fake->count++;
 }
 
+/* The documents of one frame, a line each. */
+static void
+remember_lines(struct fake_member *fake, const char *text, size_t length)
+{
+    while (length > 0) {
+        const char *newline = memchr(text, '\n', length);
+        size_t one = newline != NULL ? (size_t)(newline - text) : length;
+        remember(fake, text, one);
+        one += newline != NULL;
+        text += one;
+        length -= one;
+    }
+}
+
+/* A message may be several frames, whose headers have no mask (RFC 6455, 5.2). */
+static void
+remember_frames(struct fake_member *fake, const unsigned char *frame, size_t length)
+{
+    while (length > 0) {
+        size_t extended = frame[1] < 126 ? 0 : frame[1] == 126 ? 2 : 8;
+        size_t size = extended > 0 ? 0 : frame[1];
+        for (size_t i = 0; i < extended; i++)
+            size = size << 8 | frame[2 + i];
+        must(2 + extended + size <= length, "whole frames");
+        remember_lines(fake, (const char *)frame + 2 + extended, size);
+        frame += 2 + extended + size;
+        length -= 2 + extended + size;
+    }
+}
+
 static void
 deliver(struct member *member, struct message *const *messages, size_t count)
 {
@@ -88,15 +118,8 @@ deliver(struct member *member, struct message *const *messages, size_t count)
     pthread_mutex_lock(&fake->mutex);
     for (size_t i = 0; i < count; i++) {
         size_t length;
-        const char *text = message_text(messages[i], &length);
-        while (length > 0) {
-            const char *newline = memchr(text, '\n', length);
-            size_t one = newline != NULL ? (size_t)(newline - text) : length;
-            remember(fake, text, one);
-            one += newline != NULL;
-            text += one;
-            length -= one;
-        }
+        const void *frame = message_frame(messages[i], &length);
+        remember_frames(fake, frame, length);
     }
     pthread_cond_broadcast(&fake->changed);
     pthread_mutex_unlock(&fake->mutex);
