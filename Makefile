@@ -124,8 +124,8 @@ $(FULL_DISK): test/tools/full_disk.c
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
 
 # Servers that are broken on purpose: what knows of it is compiled anew, all else is as it is.
-BREAKS    := ACK DEDUPE GAPS ORDER
-BREAKABLE := repo/sqlite_append repo/write_group rooms/subscriber
+BREAKS    := ACK DEDUPE GAPS ORDER RESUME
+BREAKABLE := repo/sqlite_append repo/write_group rooms/room_join rooms/subscriber
 define broken_build
 $(BUILD)/broken/$(1)/%.o: %.c
 	@mkdir -p $$(@D)

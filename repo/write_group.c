@@ -156,7 +156,8 @@ commit_requests(struct write_group *group, struct request *first)
         count++;
     }
 #ifdef CHATD_BREAK_ACK /* test/chaos: all but the leader are told of success before there is any */
-    for (struct request *told = first->next; told != NULL && error == 0; told = first->next) {
+    for (struct request *told = first->next;
+         told != NULL && told->function == first->function && error == 0; told = first->next) {
         first->next = told->next;
         wake(told);
     }

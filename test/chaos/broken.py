@@ -14,6 +14,7 @@ BROKEN = {
     "DEDUPE": (2, "twice never-sent"),
     "GAPS": (3, "hole"),
     "ORDER": (2, "hole"),
+    "RESUME": (2, "hole"),
 }
 
 
