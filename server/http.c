@@ -12,10 +12,13 @@
 #include <civetweb.h>
 #include <errno.h>
 #include <netdb.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WORKERS "16" /* threads that serve HTTP, however many clients there are */
@@ -24,6 +27,7 @@ struct http {
     struct server *server;
     struct mg_context *civetweb;
     struct upgrade upgrade;
+    atomic_bool is_installed; /* [a] civetweb knows who answers what */
     char address[INET_ADDRSTRLEN + 8];
     char ports[INET_ADDRSTRLEN + 8];
 };
@@ -61,6 +65,12 @@ static int
 handle_begin(struct mg_connection *connection)
 {
     struct http *http = mg_get_user_data(mg_get_context(connection));
+
+    /* civetweb listens before it can be told who answers, and would answer 404 itself. */
+    while (!atomic_load(&http->is_installed)) {
+        const struct timespec moment = {.tv_nsec = 1000000};
+        (void)nanosleep(&moment, NULL);
+    }
     return upgrade_answers(&http->upgrade, connection) ? 1 : 0;
 }
 
@@ -172,6 +182,7 @@ start_civetweb(struct http *http, char *why, size_t why_size)
     }
     mg_set_request_handler(http->civetweb, "/", handle_request, http);
     upgrade_install(&http->upgrade, http->civetweb);
+    atomic_store(&http->is_installed, true);
     if (mg_get_server_ports(http->civetweb, 1, &port) != 1) {
         snprintf(why, why_size, "--addr: cannot tell the port that is listened on");
         mg_stop(http->civetweb);

@@ -174,6 +174,36 @@ def _():
             f"{folder}/none")
 
 
+@test("who asks as soon as it listens is answered as at any time")
+def _():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    statuses = []
+
+    def ask():
+        """Until there is an answer; it may well listen for a moment only, to see whether it can."""
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:
+            try:
+                with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as plain:
+                    plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                    if answer := plain.recv(4096):
+                        statuses.append(answer[9:12])
+                        return
+            except OSError:
+                time.sleep(0.0005)
+
+    for _ in range(5):
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for each in threads:
+            each.start()
+        with Server(f"--addr=127.0.0.1:{port}"):
+            for each in threads:
+                each.join()
+    equal(statuses, [b"200"] * 40, "statuses")
+
+
 @test("--durability=full serves as well")
 async def _():
     with Server("--durability=full") as server:
