@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #define AUDIT_MS    1000 /* from one audit to the next */
+#define SETTLE_MS   100  /* in which what is under way arrives without a repair */
 #define RENEW_MS    1500 /* after this long the next audit renews the lease */
 #define LEASE_MS    6000 /* how long a lease that is not renewed lasts */
 #define TIDY_MS     60000
@@ -26,10 +27,11 @@ struct auditor {
     bool started;         /* [T] of the main thread */
     atomic_bool stopping; /* [a] */
     int64_t renewed;      /* [T] of the auditor; clock_monotonic_ms, when it was renewed last */
-    int64_t tidied;       /* [T] of the auditor; the same, when expired identities were removed */
+    int64_t settled; /* [T] of the auditor; the same, when what was missing is looked for again */
+    int64_t tidied;  /* [T] of the auditor; the same, when expired identities were removed */
 };
 
-/* Has every room read what is stored and was not delivered. */
+/* Notes of every room what is stored and was not delivered. */
 static int
 audit_rooms(struct auditor *auditor)
 {
@@ -53,8 +55,9 @@ audit_rooms(struct auditor *auditor)
                     ? repo_last_seqs(auditor->rooms->repo, numbers, seqs, opened)
                     : -ENOMEM;
     for (size_t i = 0; i < opened && error == 0; i++) {
-        if (seqs[i] > atomic_load(&rooms[i]->delivered))
-            subscriber_nudge(rooms[i], seqs[i]);
+        rooms[i]->missing = seqs[i] > atomic_load(&rooms[i]->delivered) ? seqs[i] : 0;
+        if (rooms[i]->missing != 0)
+            auditor->settled = clock_monotonic_ms() + SETTLE_MS;
     }
     for (size_t i = 0; i < count; i++)
         room_rele(rooms[i]);
@@ -62,6 +65,23 @@ audit_rooms(struct auditor *auditor)
     free(seqs);
     free(rooms);
     return error;
+}
+
+/* Has the rooms read what has not arrived in the meantime either. */
+static void
+repair_rooms(struct auditor *auditor)
+{
+    size_t count;
+    struct room **rooms = registry_rooms(auditor->rooms->registry, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (rooms[i]->missing > atomic_load(&rooms[i]->delivered))
+            subscriber_nudge(rooms[i], rooms[i]->missing);
+        rooms[i]->missing = 0;
+        room_rele(rooms[i]);
+    }
+    free(rooms);
+    auditor->settled = INT64_MAX;
 }
 
 /* Users whose instance is gone, as they are found. */
@@ -168,9 +188,12 @@ auditor_main(void *argument)
     struct auditor *auditor = argument;
     int64_t next = clock_monotonic_ms() + AUDIT_MS;
 
+    auditor->settled = INT64_MAX;
     while (!atomic_load(&auditor->stopping)) {
-        registry_reap(auditor->rooms->registry, next);
+        registry_reap(auditor->rooms->registry, next < auditor->settled ? next : auditor->settled);
         int64_t now = clock_monotonic_ms();
+        if (now >= auditor->settled)
+            repair_rooms(auditor);
         if (now < next)
             continue;
         audit(auditor);

@@ -101,6 +101,7 @@ struct room {
     size_t member_capacity;           /* [m] */
     _Atomic uint64_t delivered; /* [a] the last seq that was handed out; changed under `lock` */
     _Atomic uint64_t known;     /* [a] a seq that the auditor knows to be stored */
+    uint64_t missing;           /* [T] of the auditor: a seq that was not delivered, or 0 */
     struct room *next;          /* [registry's lock] among those to be reaped */
     char opener_name[REPO_USER_NAME_SIZE]; /* [I] of a private room: who asked first */
     char opener_id[REPO_ID_SIZE];          /* [I] */
