@@ -278,6 +278,20 @@ test('a room that was left does not come back', () => {
   assert.equal(client.rooms.length, 0)
 })
 
+test('what the server repeats from before is no news', () => {
+  const before = setUpClient({ room: 'lobby' })
+  before.socket().say(joinedPrivate(BOB, 'p-1', 0), ...messages('p-1', 1, 4))
+  before.client.rooms[1].markRead()
+  before.client.disconnect()
+  const { client, socket, arrive, told } = setUpClient({ storage: before.storage })
+  client.connect('Ann')
+  arrive()
+  // Called back before one's own join is answered, with what the server takes for the last seen.
+  socket().say(joinedPrivate(BOB, 'p-1', 5, 2), ...messages('p-1', 3, 5))
+  const bob = client.rooms.find(({ peer }) => peer)
+  assert.deepEqual([told, bob.unread, bob.items.length], [['5 5'], 1, 3])
+})
+
 test('another room of the same name begins anew', () => {
   const { socket, comeBack, room } = setUpClient({ room: 'lobby' })
   socket().say(...messages('lobby', 1, 4))
@@ -347,6 +361,40 @@ test('what was stored and not acknowledged is there once', () => {
   socket().say(ack('lobby', { id }, 1))
   assert.deepEqual(texts(room().items), ['one:sent'])
   assert.equal(room().items[0].own, true)
+})
+
+test('whoever turns out not to be in a room joins it again, and loses nothing', () => {
+  const { socket, sent, clock, room } = setUpClient({ room: 'lobby' })
+  room().send('one')
+  room().send('two')
+  const target = { id: 'id-lobby' }
+  for (const { id } of sent('send-message'))
+    socket().say(refusal('send-message', 'not-a-member', false, { id, target }))
+  assert.deepEqual(texts(room().items), ['one:waiting', 'two:waiting'])
+  clock.advance(1250)
+  assert.deepEqual(sent('join-room')[1], { action: 'join-room', message: 'lobby', since: 0 })
+  socket().say(joined('lobby', 0, 0))
+  assert.deepEqual(
+    sent('send-message').map(({ id }) => id),
+    ['m1', 'm2', 'm1', 'm2'],
+  )
+})
+
+test('what was missed and could not be read to the end is asked for again', () => {
+  const { client, socket, sent, clock, comeBack, room, told } = setUpClient({ room: 'lobby' })
+  socket().say(message('lobby', 1, BOB, '1'))
+  socket().lose()
+  comeBack()
+  socket().say(joined('lobby', 4, 1), message('lobby', 2, BOB, '2'))
+  socket().say(refusal('join-room', 'unavailable'))
+  clock.advance(1250)
+  assert.equal(sent('join-room')[1].since, 2)
+  socket().say(joined('lobby', 4, 2), ...messages('lobby', 3, 4))
+  assert.deepEqual(told, ['1 1', '2 2', '3 3', '4 4'])
+  assert.deepEqual([room().status, client.rooms.length], ['joined', 1])
+  socket().say(refusal('join-room', 'unavailable'))
+  clock.advance(60000)
+  assert.equal(sent('join-room').length, 2, 'nothing is missing any more')
 })
 
 test('a room that cannot be joined again for now is tried again by itself', () => {

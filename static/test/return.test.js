@@ -143,6 +143,7 @@ test('private chats come back by the id of the other one, or end where that is u
   comeBack()
   assert.deepEqual(sent('join-room-private'), [
     { action: 'join-room-private', message: BOB.id, since: 1 },
+    { action: 'join-room-private', message: carl.id, since: 0 },
   ])
   socket().say(joinedPrivate(BOB, 'p-1', 1, 1), refusal('join-room-private', 'no-such-user', false))
   const [bob, ended] = state.conversations

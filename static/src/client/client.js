@@ -75,7 +75,10 @@ export class ChatClient {
       transmit: (key, message) => this.#transmit(key, message),
       changed: (key) => this.#touch(this.room(key)),
     })
-    this.#joins = new Joins((entry) => this.#sendJoin(entry))
+    this.#joins = new Joins({
+      send: (entry) => this.#sendJoin(entry),
+      refused: (entry, error) => this.#joinRefused(entry, error),
+    })
     this.#hands = {
       clock: environment,
       changed: (room, keep) => this.#touch(room, keep),
@@ -260,7 +263,7 @@ export class ChatClient {
     const kind = room.private ? 'private' : 'room'
     const what = room.private ? room.peer.id : room.name
     if (this.#joins.find(kind, what)) return
-    Object.assign(room, { status: 'joining', problem: '' })
+    if (room.status !== 'joined') Object.assign(room, { status: 'joining', problem: '' })
     this.#joins.add({ kind, what, key: room.key, resumes })
     this.#touch(room)
   }
@@ -293,7 +296,8 @@ export class ChatClient {
   }
 
   #roomJoined({ target, sender, lastSeq = 0, since }) {
-    const entry = this.#joins.settle(target.private ? 'private' : 'room', sender?.id)
+    const kind = target.private ? 'private' : 'room'
+    const entry = this.#joins.succeed(kind, sender?.id ?? target.name)
     if (entry?.cancelled) return this.#leaveRoom(target.id)
     this.#left.delete(target.id)
     const key = target.private ? peerKey(sender.id) : roomKey(target.name)
@@ -304,10 +308,11 @@ export class ChatClient {
   }
 
   #enter(room, id, lastSeq, since) {
+    this.#clock.clearTimeout(this.#rejoins.get(room.key)?.timer)
+    this.#rejoins.delete(room.key)
     if (room.status === 'joined' && room.id === id) return
     const from = room.since
-    const missed = room.entered(id, since ?? lastSeq)
-    this.#rejoins.delete(room.key)
+    const missed = room.entered(id, since ?? lastSeq, lastSeq)
     this.#touch(room, true)
     this.#events.emit('joined', { room, from, last: lastSeq, missed })
     const early = this.#orphans.filter(({ target }) => target.id === id)
@@ -316,7 +321,14 @@ export class ChatClient {
     this.#outbox.open(room.key)
   }
 
-  #joinRefused({ key, name, cancelled, reject }, { code, message, retry }) {
+  #joinRefused(entry, error) {
+    // It can be about a room of which the missed messages could not be read to the end, instead. To
+    // join that once more does no harm if it is not.
+    for (const room of this.rooms) if (room.isCatchingUp) this.#rejoinLater(room)
+    if (entry) this.#settleRefused(entry, error)
+  }
+
+  #settleRefused({ key, name, cancelled, reject }, { code, message, retry }) {
     const text =
       code === 'no-such-user' && name ? `The server does not know ${name} any more.` : message
     reject?.(Object.assign(new Error(text), { code, retry }))
@@ -328,8 +340,17 @@ export class ChatClient {
     this.#touch(room)
   }
 
+  // One thought to be in it. What was sent there is sent again once one is.
+  #expelled(room) {
+    room.lost('joining')
+    this.#outbox.close(room.key)
+    this.#rejoinLater(room)
+    this.#touch(room)
+  }
+
   #rejoinLater(room) {
-    const { attempt } = this.#rejoins.get(room.key) ?? { attempt: 0 }
+    const { attempt, timer: before } = this.#rejoins.get(room.key) ?? { attempt: 0 }
+    this.#clock.clearTimeout(before)
     const timer = this.#clock.setTimeout(() => this.#rejoin(room), backoff(attempt, this.#random))
     this.#rejoins.set(room.key, { timer, attempt: attempt + 1 })
   }
@@ -426,11 +447,13 @@ export class ChatClient {
     const { refused, code, message, retry, id, target } = document
     const room = target && this.rooms.find((one) => one.id === target.id)
     if (refused === 'send-message' && id) {
-      if (this.#outbox.refuse(room?.key, id, message, Boolean(retry))) return
-    } else if (refused === 'join-room' || refused === 'join-room-private') {
-      const entry = this.#joins.settle(refused === 'join-room' ? 'room' : 'private')
-      if (entry) return this.#joinRefused(entry, document)
-    } else if (refused === 'history') {
+      if (code !== 'not-a-member') this.#outbox.refuse(room?.key, id, message, Boolean(retry))
+      else if (room?.status === 'joined') this.#expelled(room)
+      return
+    }
+    if (refused === 'join-room' || refused === 'join-room-private')
+      return this.#joins.fail(refused === 'join-room' ? 'room' : 'private', document)
+    if (refused === 'history') {
       const asking = this.rooms.find((one) => one.loading && (!room || one === room))
       asking?.historyRefused(message)
       return this.#touch(asking)

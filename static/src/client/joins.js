@@ -1,41 +1,73 @@
-// The joins under way. One at a time of each kind, since an error does not say which room it is
-// about: so it is about the one that was asked for last.
+// The joins under way, several at a time. What succeeds says which room it is; an error does not. But
+// every join has one answer: so, once as many errors have come as joins are open, these are refused.
+
+const MOST = 24 // of each kind; the server takes 64 requests of all kinds at a time
 
 export class Joins {
-  #send
-  #lanes = { room: [], private: [] }
+  #hooks
+  #lanes
 
-  constructor(send) {
-    this.#send = send
+  // hooks: send(entry); refused(entry, error), with null as the entry for an error too many: that is
+  // about a room that had been joined before.
+  constructor(hooks) {
+    this.#hooks = hooks
+    this.clear()
   }
 
   // The connection is gone. Returns those that a person waits for, to be added again on the next one.
   clear() {
-    const asked = Object.values(this.#lanes)
-      .flat()
-      .filter(({ resolve, cancelled }) => resolve && !cancelled)
-    this.#lanes = { room: [], private: [] }
-    return asked
+    const open = Object.values(this.#lanes ?? {}).flatMap(({ asked, waiting }) => [
+      ...asked,
+      ...waiting,
+    ])
+    const lane = () => ({ asked: [], waiting: [], errors: [] })
+    this.#lanes = { room: lane(), private: lane() }
+    return open.filter(({ resolve, cancelled }) => resolve && !cancelled)
   }
 
   // entry: {kind: 'room' | 'private', what (name or user id), …}
   add(entry) {
     const lane = this.#lanes[entry.kind]
-    lane.push(entry)
-    if (lane.length === 1) this.#send(entry)
+    lane.waiting.push(entry)
+    this.#pump(lane)
   }
 
   find(kind, what) {
-    return this.#lanes[kind].find((entry) => entry.what === what && !entry.cancelled)
+    const { asked, waiting } = this.#lanes[kind]
+    return [...asked, ...waiting].find((entry) => entry.what === what && !entry.cancelled)
   }
 
-  // The one that the answer belongs to, and the next one is sent. For a private room, nothing where
-  // the answer is about somebody else: that is an invitation.
-  settle(kind, userId) {
+  // The one that this is the answer to; null where there is none: it is an invitation.
+  succeed(kind, what) {
     const lane = this.#lanes[kind]
-    if (!lane.length || (userId !== undefined && lane[0].what !== userId)) return null
-    const entry = lane.shift()
-    if (lane.length) this.#send(lane[0])
+    const at = lane.asked.findIndex((entry) => entry.what === what)
+    const entry = at < 0 ? null : lane.asked.splice(at, 1)[0]
+    this.#pump(lane)
+    this.#refuse(lane)
     return entry
+  }
+
+  fail(kind, error) {
+    const lane = this.#lanes[kind]
+    if (!lane.asked.length) return this.#hooks.refused(null, error)
+    lane.errors.push(error)
+    this.#refuse(lane)
+  }
+
+  // While nobody knows which ones are refused, no more are asked for.
+  #pump(lane) {
+    while (lane.waiting.length && lane.asked.length < MOST && !lane.errors.length) {
+      const entry = lane.waiting.shift()
+      lane.asked.push(entry)
+      this.#hooks.send(entry)
+    }
+  }
+
+  #refuse(lane) {
+    if (!lane.errors.length || lane.errors.length < lane.asked.length) return
+    const { asked, errors } = lane
+    Object.assign(lane, { asked: [], errors: [] })
+    errors.forEach((error, at) => this.#hooks.refused(asked[at] ?? null, error))
+    this.#pump(lane)
   }
 }

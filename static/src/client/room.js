@@ -24,6 +24,8 @@ export class Room {
   #asked = 0
   #reading = null
   #isNew = true // nothing was ever delivered here
+  #known = 0 // the number up to which one knew it before the page was loaded
+  #promised = 0 // the last number when one joined
 
   // invited: opened by the other side. hands: what the client does for its rooms.
   constructor(
@@ -104,16 +106,23 @@ export class Room {
 
   // base: after which number the messages begin that follow. Returns how many are missed before
   // that.
-  entered(id, base) {
+  entered(id, base, last) {
     if (this.id !== null && id !== this.id) this.#forget()
-    const last = this.#isNew ? (this.resumeFrom ?? base) : this.log.last
+    const before = this.#isNew ? (this.resumeFrom ?? base) : this.log.last
+    if (this.#isNew) this.#known = this.resumeFrom ?? 0
+    this.#promised = last
     if (this.#isNew) this.log.begin(base)
     else this.log.resume(base)
-    const missed = Math.max(0, base - last)
+    const missed = Math.max(0, base - before)
     this.unread += missed
     Object.assign(this, { id, status: 'joined', problem: '', resumeFrom: null })
     this.#isNew = false
     return missed
+  }
+
+  // Not everything is here that was there when one joined.
+  get isCatchingUp() {
+    return this.status === 'joined' && this.log.last < this.#promised
   }
 
   // Where to go on, as far as that is known.
@@ -123,7 +132,7 @@ export class Room {
 
   deliver(message) {
     this.typing.stopped(message.sender.id)
-    const isNew = this.log.deliver(message)
+    const isNew = this.log.deliver(message) && message.seq > this.#known
     if (isNew && !message.own && message.seq > (this.read ?? 0)) this.unread += 1
     this.#trim()
     return isNew
