@@ -1,14 +1,17 @@
 // What the browser tests share: TAP, a chatd of one's own, and people with a browser each.
 //
 // CHATD is the server's program, CHROMIUM the browser's, ARTEFACTS the folder for screenshots, and
-// PATIENCE multiplies every limit, for slow builds. An argument picks the tests with it in the name.
+// PATIENCE multiplies every limit, for slow builds. An argument picks the tests with it in the
+// name.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { chromium } from 'playwright-core'
+import { chromium, selectors } from 'playwright-core'
+
+selectors.setTestIdAttribute('data-test')
 
 const TOP = resolve(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../..')
 const CHATD = process.env.CHATD ?? join(TOP, 'chatd')
@@ -30,7 +33,8 @@ function complain(error) {
 export async function run() {
   let failed = 0
   mkdirSync(ARTEFACTS, { recursive: true })
-  for (const old of readdirSync(ARTEFACTS).filter((name) => name.startsWith('failed-')))
+  const picture = `failed-${basename(process.argv[1], '.mjs')}-`
+  for (const old of readdirSync(ARTEFACTS).filter((name) => name.startsWith(picture)))
     rmSync(join(ARTEFACTS, old))
   console.log(`1..${tests.length}`)
   for (const [index, { name, act }] of tests.entries()) {
@@ -41,7 +45,7 @@ export async function run() {
     } catch (error) {
       verdict = 'not ok'
       failed += 1
-      await photographAll(`failed-${index + 1}`)
+      await photographAll(`${picture}${index + 1}`)
       complain(error)
       await everybodyLeaves().catch(complain)
     }
@@ -79,7 +83,8 @@ export class Server {
   port = 0
 
   constructor(...options) {
-    this.#options = options
+    // Whoever goes is gone at once, so that no test has those of the one before in its list.
+    this.#options = ['--presence-grace=0', ...options]
     cleanups.push(() => {
       this.#process?.kill('SIGKILL')
       rmSync(this.#folder, { recursive: true, force: true })
@@ -155,7 +160,7 @@ export class Person {
   serverIsDown = false
 
   // options: those of a new browser context, such as viewport and colorScheme.
-  static async arrive(server, options = {}) {
+  static async arrive(server, { hasLine = false, ...options } = {}) {
     browser ??= await launch()
     const person = new Person()
     people.push(person)
@@ -165,6 +170,7 @@ export class Person {
     person.context.setDefaultTimeout(LIMIT)
     person.page = await person.context.newPage()
     person.#watch(server)
+    if (hasLine) await person.layLine()
     person.response = await person.page.goto(server.url)
     return person
   }
@@ -188,6 +194,72 @@ export class Person {
     }
     page.on('request', (request) => watchHost(request.url()))
     page.on('websocket', (socket) => watchHost(socket.url()))
+  }
+
+  // Another tab of the same browser.
+  async openTab(server) {
+    const tab = new Person()
+    tab.context = this.context
+    tab.page = await this.context.newPage()
+    tab.problems = this.problems
+    tab.#watch(server)
+    await tab.page.goto(server.url)
+    return tab
+  }
+
+  // Loads the page anew while the server is down, as a browser may that has kept it. Such a page is
+  // from nowhere, as the browser sees it, and may not connect: it is loaded again when the server is back.
+  async keepPage(server) {
+    const get = async (path) => {
+      const answer = await fetch(new URL(path, server.url))
+      const body = Buffer.from(await answer.arrayBuffer())
+      return { status: answer.status, contentType: answer.headers.get('content-type'), body }
+    }
+    const page = await get('/')
+    const paths = [...String(page.body).matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(
+      ([, path]) => path,
+    )
+    const kept = new Map([['/', page]])
+    for (const path of paths) kept.set(path, await get(path))
+    await this.context.route('**/*', (route) =>
+      route.fulfill(kept.get(new URL(route.request().url()).pathname) ?? { status: 404 }),
+    )
+    return () => this.context.unroute('**/*')
+  }
+
+  // A line of this person's own, to be laid before the page is loaded: cut() takes the connection
+  // away and keeps it away until mend().
+  async layLine() {
+    await this.page.routeWebSocket(/\/ws\?/, (socket) => {
+      if (this.isCut) return socket.close({ code: 1011 })
+      this.socket = socket
+      this.upstream = socket.connectToServer()
+    })
+  }
+
+  async cut() {
+    this.isCut = true
+    await this.upstream.close()
+    await this.socket.close({ code: 1011 })
+    await this.page.locator('[data-phase=waiting]').waitFor({ state: 'attached' })
+  }
+
+  async mend() {
+    this.isCut = false
+    await this.reconnect()
+  }
+
+  async reconnect() {
+    const button = this.page.getByRole('button', { name: 'Reconnect now' })
+    await until(
+      async () => {
+        // It may come back by itself in this moment.
+        if (await button.isVisible()) await button.click({ timeout: 500 }).catch(() => {})
+        return this.page.locator('[data-phase=connected]').count()
+      },
+      1,
+      'the connection is back',
+    )
   }
 
   async enter(name) {

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
-import { selectors } from 'playwright-core'
 import { Person, Server, run, test, until } from './harness.mjs'
 
-selectors.setTestIdAttribute('data-test')
 const server = await Server.start()
 
 test('the page comes with its security headers, and from nowhere else', async () => {
@@ -28,13 +26,32 @@ test('a name that will not do is told at its field, and is kept for the next vis
   await until(() => field.getAttribute('aria-invalid'), 'true')
   await ann.enter('Ann & Söhne?')
   await ann.join('kept')
-  await ann.page.reload()
+  await ann.page.getByRole('button', { name: /Sign out/ }).click()
   await until(() => field.inputValue(), 'Ann & Söhne?')
   await field.press('Enter')
   await ann.page.getByRole('button', { name: 'kept' }).click()
   await ann.isIn('kept')
-  await ann.page.getByRole('button', { name: /Sign out/ }).click()
-  await until(() => field.inputValue(), 'Ann & Söhne?')
+})
+
+test('tabs of one browser: under one name the same person, under two names two', async () => {
+  const ann = await Person.signIn(server, 'Ann')
+  await ann.join('tabs')
+  const again = await ann.openTab(server)
+  await again.enter('Ann')
+  await again.page.getByRole('heading', { name: 'People online 1', exact: true }).waitFor()
+  await again.show('tabs')
+  await again.say('from the other tab')
+  await until(() => ann.states(), ['from the other tab:sent'])
+  const bob = await ann.openTab(server)
+  await bob.enter('Bob')
+  await bob.page.getByRole('heading', { name: 'People online 2' }).waitFor()
+  await until(() => bob.page.getByRole('navigation').getByRole('button').count(), 0)
+  // A reload changes nothing of it.
+  for (const person of [ann, bob]) await person.page.reload()
+  await ann.isIn('tabs')
+  await until(() => ann.states(), ['from the other tab:sent'])
+  await bob.page.getByRole('heading', { name: 'Hello, Bob' }).waitFor()
+  await bob.page.getByRole('heading', { name: 'People online 2' }).waitFor()
 })
 
 test('two people in one room: both directions, in order, each once', async () => {
@@ -144,7 +161,7 @@ test('a private chat: opened by a button, seen by two', async () => {
   await ann.photograph('private')
   await until(() => carl.page.getByRole('navigation').getByRole('button').count(), 0)
   await betty.page.getByRole('button', { name: /Sign out/ }).click()
-  await ann.page.getByText('Betty is offline').waitFor()
+  await ann.page.getByText('Betty is offline and will see this later.').waitFor()
   await ann.say('well, later')
   await until(async () => (await ann.states()).at(-1), 'well, later:sent')
 })

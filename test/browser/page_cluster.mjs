@@ -68,7 +68,7 @@ test('two instances: two pages see each other, talk, and open a private chat', a
   // The page goes with its instance, and the other one hears of it.
   bob.serverIsDown = true
   await servers[1].end('SIGTERM')
-  await ann.page.getByText('Bob is offline').waitFor()
+  await ann.page.getByText('Bob is offline and will see this later.').waitFor()
   ann.serverIsDown = true
   await servers[0].end('SIGTERM')
   redis.end()

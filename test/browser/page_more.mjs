@@ -1,4 +1,4 @@
-// The connection, the list of people, the keyboard, and small and dark screens.
+// The list of people, the keyboard, and small and dark screens.
 import assert from 'node:assert/strict'
 import { Person, Server, test, until } from './harness.mjs'
 
@@ -13,60 +13,6 @@ async function withRoom(room, ...names) {
   }
   return people
 }
-
-test('a server that dies: the page says so, comes back, and the room goes on', async () => {
-  const [ann, bob] = await withRoom('crash', 'Ann', 'Bob')
-  await ann.join('another')
-  await ann.show('crash')
-  await bob.say('before')
-  await until(() => ann.texts(), ['before'])
-  server.signal('SIGSTOP')
-  await ann.say('during')
-  await until(() => ann.states(), ['before:sent', 'during:sending'])
-  ann.serverIsDown = bob.serverIsDown = true
-  await server.end('SIGKILL')
-  await until(() => ann.states(), ['before:sent', 'during:waiting'])
-  const connection = ann.page.getByTestId('connection')
-  await connection.getByText('Reconnecting in').waitFor()
-  await ann.photograph('offline')
-  await server.start()
-  for (const person of [ann, bob]) {
-    await person.page
-      .getByRole('button', { name: 'Reconnect now' })
-      .click()
-      .catch(() => {}) // it came back by itself in that moment
-    await person.page.locator('[data-phase=connected]').waitFor({ state: 'attached' })
-    person.serverIsDown = false
-  }
-  // Whom the server does not know any more is asked, and Bob is in the room before it is sent.
-  await bob.page.getByPlaceholder('Write a message…').waitFor()
-  await ann.page.getByRole('button', { name: 'Try again' }).click()
-  await until(() => bob.texts(), ['before', 'during'])
-  await bob.say('after')
-  await until(() => ann.states(), ['before:sent', 'during:sent', 'after:sent'])
-  await ann.show('another')
-  await ann.say('here, too')
-  await until(() => ann.states(), ['here, too:sent'])
-})
-
-test('a server that restarts: the page comes back by itself, the private chat has ended', async () => {
-  const [ann, robin] = await withRoom('restart', 'Ann', 'Robin')
-  await ann.page.getByRole('button', { name: 'Private chat with Robin' }).click()
-  await ann.isIn('Robin')
-  ann.serverIsDown = robin.serverIsDown = true
-  assert.equal(await server.end('SIGTERM'), 0)
-  await ann.page.getByText('The server is restarting.').waitFor()
-  await server.start()
-  for (const person of [ann, robin]) {
-    await person.page.locator('[data-phase=connected]').waitFor({ state: 'attached' })
-    person.serverIsDown = false
-  }
-  await ann.page.getByText('This private chat has ended.').waitFor()
-  await ann.show('restart')
-  await ann.say('back again')
-  await until(() => robin.texts(), ['back again'])
-  await until(() => ann.page.getByTestId('person').count(), 2, 'no ghosts')
-})
 
 test('a long list of people: only what is in sight is drawn, and the filter finds the rest', async () => {
   const ann = await Person.signIn(server, 'Ann')
