@@ -92,6 +92,11 @@ test('in two tabs of one browser: under two names two people, under one name one
   annToo.client.connect('Ann')
   assert.match(annToo.socket().url, /bearer/)
   assert.equal(annToo.client.rooms[0].name, 'lobby')
+  // Should the server not know her any more, both become the same new one.
+  annToo.arrive(AGAIN)
+  ann.socket().lose()
+  ann.clock.advance(5000)
+  assert.match(ann.socket().url, /bearer=token%20of%20u-ann-2$/)
 })
 
 test('signing out makes the next one of that name somebody new', () => {

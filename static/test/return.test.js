@@ -80,6 +80,8 @@ test('before the list of people has come nobody is said to be away', () => {
   socket().accept()
   socket().say({ action: 'welcome', user: ANN, token: 't', tokenExpires: 9e12, limits: {} })
   assert.equal(state.conversations[0].peerOnline, true)
+  socket().say({ action: 'user-join', sender: ANN })
+  assert.equal(state.conversations[0].peerOnline, false)
 })
 
 test('who is online is learnt anew with each connection', () => {

@@ -111,7 +111,9 @@ export class ChatClient {
     this.#store.sweep(this.#clock.now())
     const kept = this.#store.identity(this.name, this.#clock.now())
     if (kept) this.#restore(kept)
-    this.#connection.open(() => socketUrl(this.#url, this.name, this.#token))
+    // Another tab may have become somebody new under this name: then so does this one.
+    const token = () => this.#store.identity(this.name, this.#clock.now())?.token ?? this.#token
+    this.#connection.open(() => socketUrl(this.#url, this.name, token()))
   }
 
   // For now: all is there again on the next connect().
@@ -469,6 +471,9 @@ export class ChatClient {
     if (online) this.people.set(user.id, user)
     else this.people.delete(user.id)
     this.#touch(this.room(peerKey(user.id)))
+    // With oneself the list of everybody has come, and who is not in it is away.
+    if (user.id === this.user?.id)
+      for (const room of this.rooms) if (room.private) this.#touch(room)
   }
 
   // What is kept.
