@@ -8,6 +8,7 @@
 #include "rooms/log.h"
 #include "rooms/rooms.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,6 +73,8 @@ static struct member *
 take_first(struct lobby *lobby)
 {
     struct member *member = lobby->first_call;
+
+    assert(member != NULL);
     struct lobby_mail *next = (struct lobby_mail *)member->arrival.mail.next;
 
     lobby->first_call = next != NULL ? next->member : NULL;

@@ -31,7 +31,7 @@ refuse(struct mg_connection *connection, const char *status, const char *code, c
     answer_error(connection, status,
                  &(struct event_error){
                      .code = code, .message = message, .retry = strcmp(code, "unavailable") == 0});
-    return atoi(status);
+    return (int)strtol(status, NULL, 10);
 }
 
 static int

@@ -51,16 +51,13 @@ void
 client_handle_arrival(struct member *member, int error)
 {
     struct client *client = (struct client *)member; /* its first member */
-    struct message *message;
+    struct event_error refusal = {
+        .code = "unavailable",
+        .message = "The server cannot let you in just now. Try again.",
+        .retry = true,
+    };
+    struct message *message = error == 0 ? welcome(client) : event_error(&refusal);
 
-    if (error == 0)
-        message = welcome(client);
-    else
-        message = event_error(&(struct event_error){
-            .code = "unavailable",
-            .message = "The server cannot let you in just now. Try again.",
-            .retry = true,
-        });
     client_forget_secret(client);
     if (message != NULL)
         client_send(client, message);
