@@ -252,6 +252,18 @@ async def fill_rooms(server, writers):
     return rooms
 
 
+def documents(data):
+    """The documents in the server's frames."""
+    at = 0
+    while at < len(data):
+        length, start = data[at + 1], at + 2
+        if length >= 126:
+            start += 2 if length == 126 else 8
+            length = int.from_bytes(data[at + 2:start], "big")
+        at = start + length
+        yield from map(json.loads, data[start:at].decode().split("\n"))
+
+
 @test(f"{ROOMS} rooms in one go: all of it comes, and the others do not notice")
 async def _():
     with Server("--room-grace=0") as server:
@@ -259,32 +271,42 @@ async def _():
         ann, bob = await connect_all(server, "Ann", "Bob")
         lively = await ann.join("lively")
         await bob.join("lively")
-        back = await Client.connect(server, "Back")
-        longest = 0
-        await back.send(*({"action": "join-room", "message": name, "since": 0} for name in rooms))
+        back = await asyncio.to_thread(Raw, server, "Back")
 
-        def is_done():
-            return sum(each["action"] == "send-message" for each in back.received) >= ROOMS * EACH
+        def read_all():
+            """Only reads, so that this process has the time for the others."""
+            for name in rooms:
+                back.document({"action": "join-room", "message": name, "since": 0})
+            data = bytearray(back.buffer)
+            seen = at = 0
+            while seen < ROOMS * EACH or not data.endswith(b"}"):
+                data += back.socket.recv(1 << 20)
+                seen += data.count(b'"seq":', at)
+                at = len(data) - 5
+            return bytes(data)
 
-        count = 0
-        while not is_done():
+        reading = asyncio.create_task(asyncio.to_thread(read_all))
+        longest = count = 0
+        while not reading.done():
             start = time.monotonic()
             count += 1
             await ann.post(lively, f"text {count}")
             await bob.expect("send-message", seq=count)
             longest = max(longest, time.monotonic() - start)
-            assert count < 20000, f"{len(back.received)} documents"
             await asyncio.sleep(0.01)
         assert count > 1, "it was over at once"
-        assert longest < 1 * PATIENCE, f"a message took {longest:.2f} s"
-        equal(len(back.has("room-joined")), ROOMS, "rooms joined")
+        assert longest < 2 * PATIENCE, f"a message took {longest:.2f} s"
         by_room = {id: [] for id in rooms.values()}
-        for each in back.received:
-            if each["action"] == "send-message":
-                by_room[each["target"]["id"]].append(each["seq"])
+        joined = 0
+        for document in documents(await reading):
+            if "seq" in document:
+                by_room[document["target"]["id"]].append(document["seq"])
+            joined += document["action"] == "room-joined"
+        equal(joined, ROOMS, "rooms joined")
         for name, id in rooms.items():
             assert by_room[id] == list(range(1, EACH + 1)), f"{name}: {by_room[id][:10]}…"
-        await close_all(ann, bob, back)
+        back.close()
+        await close_all(ann, bob)
 
 
 @test(f"{ROOMS} rooms for who reads slowly: paced, and all of it comes")
