@@ -295,6 +295,23 @@ async def _():
         await close_all(bob, carl)
 
 
+@test("when an instance stops, its users go on at another one, and who does not has left in time")
+async def _():
+    with Cluster(2, "--presence-grace=3000") as cluster:
+        ann, gone = await connect_all(cluster.servers[0], "Ann", "Gone")
+        bob = await Client.connect(cluster.servers[1], "Bob")
+        for each in ann, gone, bob:
+            await until_async(lambda: len(online(each)) == 3, "all know of all")
+        await asyncio.to_thread(cluster.servers[0].stop)
+        await asyncio.gather(ann.reader, gone.reader)
+        ann = await ann.return_to(cluster.servers[1])
+        await bob.expect("user-left", sender={"id": gone.id}, limit=8 * PATIENCE)
+        await asyncio.sleep(1.5)
+        equal(told_of(bob, ann), ["user-join"])
+        equal(online(bob), {ann.id: "Ann", bob.id: "Bob"})
+        await close_all(ann, bob)
+
+
 @test("kill -9 of an instance: its users go on at another one, and were never away")
 async def _():
     with Cluster(2) as cluster:

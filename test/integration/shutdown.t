@@ -118,6 +118,23 @@ async def _():
         assert acks >= 10, f"{acks} acks"
 
 
+@test("clients that wait to be stored do not hold it up, and are sent away like the others")
+def _():
+    with Server() as server:
+        ready = Raw(server, "Ready")
+        ready.expect("welcome")
+        lock = sqlite3.connect(server.database, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        waiting = [Raw(server, f"Waiting {i}") for i in range(20)]
+        until(lambda: server.metric("chatd_lobby_backlog") > 0, "some wait for the lobby")
+        ends_in_time(server)
+        lock.close()
+        for each in (ready, *waiting):
+            code = struct.unpack("!H", each.control(CLOSE)[:2])[0]
+            assert code == 1012 or (code == 1011 and each is not ready), code
+            each.close()
+
+
 @test("a connection that comes while it stops is refused, or closed like the others")
 async def _():
     with Server() as server:

@@ -82,6 +82,47 @@ async def _():
         await ann.close()
 
 
+@test("who reads slowly is spared the hints, and gets every message")
+async def _():
+    with Server(f"--outbox={4 * OUTBOX}") as server:
+        ann, bob = await connect_all(server, "Ann", "Bob")
+        room = await ann.join("busy")
+        slow = Raw(server, "Slow", receive_buffer=4096)
+        slow.document({"action": "join-room", "message": "busy"})
+        await ann.expect("send-message", message="Slow joined the room")
+        count = 0
+        # Until its outbox is half full, and no further.
+        while server.metric("chatd_outbox_bytes") < 2 * OUTBOX:
+            count += 1
+            await ann.post(room, "x" * 10000)
+        equal(server.metric("chatd_hints_dropped_total"), 0)
+        await ann.send({"action": "typing", "target": {"id": room}})
+        await bob.join("busy")
+        await ann.expect("send-message", message="Bob joined the room")
+        await ann.expect("typing")
+        await until_async(lambda: server.metric("chatd_hints_dropped_total") == 2, "two are dropped")
+        await ann.post(room, "the last one")
+        count += 1
+
+        def read_all():
+            got = []
+            while not got or got[-1].get("seq") != count:
+                got += [json.loads(line) for line in slow.read()[1].decode().split("\n")]
+            return [each for each in got if each["action"] not in ("welcome", "user-join")]
+
+        got = await asyncio.to_thread(read_all)
+        equal([each["seq"] for each in got if "seq" in each], list(range(1, count + 1)))
+        equal([each for each in got if each["action"] == "typing"
+               or each.get("message") == "Bob joined the room"], [], "hints")
+        # Now that it has caught up it is told again.
+        await asyncio.sleep(1)
+        await ann.send({"action": "typing", "target": {"id": room}})
+        await asyncio.to_thread(slow.expect, "typing")
+        equal(server.metric("chatd_slow_clients_closed_total"), 0)
+        slow.close()
+        await close_all(ann, bob)
+
+
 @test("a client that reads slowly, but reads, misses nothing")
 async def _():
     with Server() as server:
