@@ -228,7 +228,7 @@ async def _(server):
     await close_all(ann, bob, second)
 
 
-GRACE = 1500  # ms
+GRACE = int(1500 * PATIENCE)  # ms
 
 
 @test("a user without a connection has left after the grace, not before")
@@ -250,7 +250,7 @@ async def _():
 
 @test("who is back within the grace was never away, as others see it")
 async def _():
-    with Server("--presence-grace=4000") as server:
+    with Server(f"--presence-grace={3 * GRACE}") as server:
         ann, bob = await connect_all(server, "Ann", "Bob")
         await bob.expect("user-join", sender={"id": ann.id})
         for _ in range(5):
@@ -259,7 +259,7 @@ async def _():
             await until_async(lambda: server.metric("chatd_clients") == 1, "it is gone")
             equal(server.metric("chatd_users_online"), 2, "users online meanwhile")
             ann = await ann.return_to(server)
-        await asyncio.sleep(4.5)
+        await asyncio.sleep(3 * GRACE / 1000 + 0.5)
         await bob.round_trip()
         equal(told_of(bob, ann), ["user-join"])
         equal(told_of(ann, ann), ["user-join"])
@@ -297,7 +297,7 @@ async def _():
 
 @test("when an instance stops, its users go on at another one, and who does not has left in time")
 async def _():
-    with Cluster(2, "--presence-grace=3000") as cluster:
+    with Cluster(2, f"--presence-grace={2 * GRACE}") as cluster:
         ann, gone = await connect_all(cluster.servers[0], "Ann", "Gone")
         bob = await Client.connect(cluster.servers[1], "Bob")
         for each in ann, gone, bob:
@@ -305,7 +305,7 @@ async def _():
         await asyncio.to_thread(cluster.servers[0].stop)
         await asyncio.gather(ann.reader, gone.reader)
         ann = await ann.return_to(cluster.servers[1])
-        await bob.expect("user-left", sender={"id": gone.id}, limit=8 * PATIENCE)
+        await bob.expect("user-left", sender={"id": gone.id}, limit=LIMIT)
         await asyncio.sleep(1.5)
         equal(told_of(bob, ann), ["user-join"])
         equal(online(bob), {ann.id: "Ann", bob.id: "Bob"})

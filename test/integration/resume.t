@@ -159,7 +159,7 @@ async def _(server):
 
 @test("resuming again and again while others talk: no hole, no repeat, no other order")
 async def _():
-    with Server() as server:
+    with Server("--resume-limit=10000") as server:
         talkers = await connect_all(server, *(f"Talker {i}" for i in range(4)))
         room = [await each.join("busy") for each in talkers][0]
         bob = await Client.connect(server, "Bob")
