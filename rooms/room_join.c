@@ -46,8 +46,11 @@ deliver_one(struct member *member, struct message *message)
 static void
 refuse(struct room *room, struct member *member, int error)
 {
-    struct event_error refusal = {.refused =
-                                      room->key[0] == 'p' ? "join-room-private" : "join-room"};
+    bool is_known = atomic_load_explicit(&room->opened, memory_order_acquire);
+    struct event_error refusal = {
+        .refused = room->key[0] == 'p' ? "join-room-private" : "join-room",
+        .room_id = is_known ? room->stored.id : NULL,
+    };
     event_error_for(error, &refusal);
     struct message *message = event_error(&refusal);
     if (message != NULL)

@@ -377,8 +377,9 @@ test_unreadable(void)
     (void)fake_join_since(bob, &rooms, "unreadable", 0);
     hide_messages(true);
     wake(bob);
-    ok(fake_expect(bob, "\"error\"", "\"refused\":\"join-room\"") != NULL,
-       "who cannot be given what it missed is told so");
+    const char *error = fake_expect(bob, "\"error\"", "\"refused\":\"join-room\"");
+    ok(error != NULL && strstr(error, id) != NULL,
+       "who cannot be given what it missed is told so, and of which room");
     hide_messages(false);
     ok(member_leave(&bob->member, id) == -ENOENT, "and is not in the room");
     (void)fake_join_since(bob, &rooms, "unreadable", 0);
