@@ -69,6 +69,7 @@ struct load_moment {
     uint64_t cpu;
     uint64_t aux_cpu;
     uint64_t own_cpu;
+    uint64_t machine_cpu;
     struct process_memory memory;
     struct process_memory aux_memory;
 };

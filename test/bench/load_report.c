@@ -3,7 +3,9 @@
 #include "test/bench/wire.h"
 
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <stdio.h>
+#include <unistd.h>
 
 void
 load_take_moment(const struct load *load, struct load_moment *out, bool with_memory)
@@ -14,6 +16,7 @@ load_take_moment(const struct load *load, struct load_moment *out, bool with_mem
     out->cpu = process_cpu(&options->processes);
     out->aux_cpu = process_cpu(&options->aux);
     out->own_cpu = process_own_cpu();
+    out->machine_cpu = process_machine_cpu();
     if (!with_memory)
         return;
     process_measure(&options->processes, &out->memory);
@@ -63,6 +66,18 @@ add_memory(cJSON *object, const char *key, const struct load_moment *moment)
     add(memory, "aux", (double)moment->aux_memory.resident);
 }
 
+/* The share of the machine's time that others had: how far the rest can be trusted. */
+static double
+others(const struct load_moment *from, const struct load_moment *to)
+{
+    double ours = seconds(from->cpu, to->cpu) + seconds(from->aux_cpu, to->aux_cpu) +
+                  seconds(from->own_cpu, to->own_cpu);
+    double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
+
+    return fmax(0, per(seconds(from->machine_cpu, to->machine_cpu) - ours,
+                       seconds(from->time, to->time) * cores));
+}
+
 static void
 add_arrival(cJSON *root, const struct load *load)
 {
@@ -78,6 +93,7 @@ add_arrival(cJSON *root, const struct load *load)
     add(connect, "loadCpu", seconds(start->own_cpu, load->connected.own_cpu));
     add(connect, "megabytes", (double)load->told / 1e6);
     add(connect, "toldOfAll", load->knowing);
+    add(connect, "others", others(start, &load->connected));
     cJSON *join = cJSON_AddObjectToObject(root, "join");
     add(join, "seconds", seconds(load->connected.time, load->joined_at));
     add(join, "cpuMsEach", per(seconds(load->connected.cpu, load->in_rooms.cpu) * 1e3, clients));
@@ -102,6 +118,7 @@ add_rates(cJSON *root, const struct load *load)
     add(root, "deliveriesPerCpu", per(deliveries, cpu));
     add(root, "deliveriesPerAllCpu", per(deliveries, cpu + aux));
     add(root, "loadCpu", seconds(load->first.own_cpu, load->last.own_cpu));
+    add(root, "others", others(&load->first, &load->last));
     add(root, "bytesEach", per((double)counts->delivered_bytes, deliveries));
     add(root, "deliveriesPerRead", per(deliveries, (double)counts->reads));
     add_times(root, "latency", &load->latency);

@@ -21,6 +21,9 @@ int process_parse(const char *text, struct process_set *out);
 uint64_t process_cpu(const struct process_set *);
 uint64_t process_own_cpu(void);
 
+/* What all cores of the machine were busy with since it started, in ns; in ticks of 10 ms. */
+uint64_t process_machine_cpu(void);
+
 /* KB. On loopback the kernel's are both ends' together, and everybody else's on the machine. */
 struct process_memory {
     long resident;

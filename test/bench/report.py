@@ -5,7 +5,8 @@ import statistics
 import subprocess
 import time
 
-FAULTS = ("lost", "doubled", "reordered", "wrong", "misacknowledged", "errors", "bad", "gone", "failed")
+FAULTS = ("lost", "doubled", "reordered", "wrong", "misacknowledged", "errors", "bad", "gone",
+          "failed")
 
 
 def lookup(result, key):
@@ -64,7 +65,7 @@ def faults(results):
 def work_table(results):
     """Throughput, latency, memory: one row a case."""
     head = ["", "deliveries/s", "per CPU-s", "of bare", "of batch", "p50", "p90", "p99", "p99.9", "max",
-            "lost/doubled/reordered", "MB", "threads", "kernel MB", "load CPU"]
+            "lost/doubled/reordered", "MB", "threads", "kernel MB", "load CPU", "others"]
     figures = figures_of(results)
 
     def share(case, base):
@@ -87,14 +88,15 @@ def work_table(results):
                      f"{wrong['lost']}/{wrong['doubled']}/{wrong['reordered']}",
                      f"{memory['end']['resident'] / 1024:.1f}", f"{memory['end']['threads']:.0f}",
                      f"{kernel / 1024:.0f}",
-                     f"{100 * middle['loadCpu'] / max(middle['cpu'] + middle['auxCpu'], 1e-9):.0f} %"])
+                     f"{100 * middle['loadCpu'] / max(middle['cpu'] + middle['auxCpu'], 1e-9):.0f} %",
+                     f"{100 * middle['others']:.0f} %"])
     return table(head, rows)
 
 
 def arrival_table(results):
     """What it takes to connect: one row a case."""
     head = ["", "connected/s", "until quiet", "CPU", "CPU each", "sent to all", "resident each",
-            "kernel each, both ends", "threads", "load CPU"]
+            "kernel each, both ends", "threads", "load CPU", "others"]
     rows = []
     for case, runs in results.items():
         if runs[0]["rooms"] != 0:
@@ -106,11 +108,19 @@ def arrival_table(results):
                      f"{connect['cpu']:.2f} s", f"{connect['cpuMsEach']:.3f} ms",
                      f"{connect['megabytes']:.0f} MB", f"{grown['resident'] / clients:.2f} KB",
                      f"{grown['kernel'] / clients:.1f} KB", f"{memory['connected']['threads']:.0f}",
-                     f"{100 * connect['loadCpu'] / max(connect['cpu'], 1e-9):.0f} %"])
+                     f"{100 * connect['loadCpu'] / max(connect['cpu'], 1e-9):.0f} %",
+                     f"{100 * connect['others']:.0f} %"])
     return table(head, rows)
 
 
-TABLES = {"work": work_table, "arrival": arrival_table}
+def probe_table(results):
+    """What reading costs."""
+    rows = [[case, *(f"{medians(runs)['probe'][key]:.2f} ms" for key in ("join", "resume", "page"))]
+            for case, runs in results.items()]
+    return table(["", "join", "resume, 50 missed", "page of 50"], rows)
+
+
+TABLES = {"work": work_table, "arrival": arrival_table, "probe": probe_table}
 
 
 def goal_lines(scenario, results):

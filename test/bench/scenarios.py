@@ -12,6 +12,8 @@ class Case:
     instances: int = 1
     redis: bool = False
     quick: dict | None = None  # what is different with --quick; None: not run there
+    is_long: bool = False  # means nothing when it is shorter
+    stored: int = 0  # messages that the database has from before; then reading is probed, too
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Scenario:
     goals: list = field(default_factory=list)
     tables: tuple = ("work",)
     runs: int | None = None  # at most so many, as it takes long
+    is_named: bool = False  # run only where it is asked for
 
 
 RATE = "deliveriesPerSecond"
@@ -94,6 +97,7 @@ def arriving(clients, **more):
 ONE_ROOM = {"clients": 100, "rooms": 1, "window": 32}
 SHORT = {"warm-up": 0.3, "duration": 1}
 SLOW = {"clients": 100, "rate": 200, "size": 2000, "duration": 45}
+PACED = {"clients": 10, "rooms": 10, "rate": 2000, "duration": 3}
 MEMBERS = (10, 100, 1000, 10000)
 CLIENTS = (1000, 5000, 19000)
 
@@ -128,7 +132,7 @@ SCENARIOS = {
                  at_least=4900),
             Goal(f"{name}: ms of CPU to connect one", value(name, "connect.cpuMsEach"),
                  at_most=0.5))],
-        tables=("arrival",)),
+        tables=("arrival",), runs=3),
     "e": Scenario(
         "2 instances with Redis, 1 room × 100, one sender with 32 under way",
         [Case("chatd", ONE_ROOM, instances=2, quick=SHORT)],
@@ -136,12 +140,13 @@ SCENARIOS = {
          Goal("per CPU-second, Redis's too", value("chatd", "deliveriesPerAllCpu"), at_least=1.5e6)]),
     "f": Scenario(
         "1 room × 100, 200 messages a second of 2,000 bytes; one more client that never reads",
-        [Case("without", SLOW),
-         Case("with", {**SLOW, "clients": 101, "silent": 1},
+        [Case("without", SLOW, is_long=True),
+         Case("with", {**SLOW, "clients": 101, "silent": 1}, is_long=True,
               quick={"rate": 1000, "warm-up": 0.2, "duration": 6})],
         [Goal("p99, of that without", ratio("with", "latency.p99", "without"), at_most=1.2),
          Goal("MB resident for it, at the most", _difference("with", "without", "memory.end.peak", 1024),
-              at_most=1)]),
+              at_most=1)],
+        runs=3),
     "g": Scenario(
         "rooms × 2, 2,000 messages a second over all",
         [Case("5,000 rooms", {"clients": 10000, "rooms": 5000, "rate": 2000, "connect-limit": 120},
@@ -151,7 +156,8 @@ SCENARIOS = {
               at_most=24),
          Goal("p99, ms", lambda figures: figures("5,000 rooms", "latency.p99", None) / 1000, at_most=10),
          Goal("p99 with Redis and 2,000 rooms, ms",
-              lambda figures: figures("2,000, Redis", "latency.p99", None) / 1000, at_most=10)]),
+              lambda figures: figures("2,000, Redis", "latency.p99", None) / 1000, at_most=10)],
+        runs=3),
     "h": Scenario(
         "appends: 100 rooms × 1, each with 32 messages under way",
         [Case("process", {"clients": 100, "rooms": 100}, quick=SHORT),
@@ -181,6 +187,13 @@ SCENARIOS = {
         "1 room × 10,000, one sender with 32 under way",
         limits(Case("chatd", {"clients": 10000, "window": 32, "connect-limit": 120}), "bare-batch"),
         runs=3),
+    "size": Scenario(
+        "the same with few and with many stored messages: 10 rooms, 2,000 messages a second",
+        [Case("1 k", PACED, stored=1000), Case("10 M", PACED, stored=10_000_000)],
+        [Goal(f"{what}, of that with 1 k", measure, at_most=1.2) for what, measure in (
+            ("CPU of a message", lambda figures: 1 / figures("10 M", PER_CPU, "1 k")),
+            ("time of joining", ratio("10 M", "probe.join", "1 k")),
+            ("time of resuming", ratio("10 M", "probe.resume", "1 k")),
+            ("time of a page of history", ratio("10 M", "probe.page", "1 k")))],
+        tables=("work", "probe"), runs=3, is_named=True),
 }
-
-DEFAULT = [name for name in SCENARIOS]
