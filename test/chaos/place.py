@@ -83,7 +83,8 @@ class Place:
             counts["truncated"] += truncated
             counts["unasked"] += self.asked != since and not truncated
         # An invitation may cross the request; what it leaves out or brings again is no surprise.
-        invited = self.peer and since is not None and since != self.asked and not truncated
+        is_whole = not truncated or since <= (self.asked or 0)
+        invited = self.peer and since is not None and since != self.asked and is_whole
         self.history.joined(None if invited else self.asked, since, told["lastSeq"], truncated, self.device.resume_limit)
         counts["holes to fetch"] += len(self.history.holes) - holes
         self.joined = True
