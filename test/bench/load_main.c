@@ -150,10 +150,15 @@ measure(struct load *load)
         }
         now = turn(load, wake < load->until ? wake : load->until);
     }
+    /* What was due in the last moment is sent too, however late this thread was. */
+    if (load->is_sending && options->rate > 0)
+        load_post_due(load, load->until);
     load->is_sending = false;
     load_take_moment(load, &load->last, true);
     uint64_t limit = now + nanoseconds(options->drain);
-    while (!load_is_complete(load) && now < limit)
+    /* And a little longer: what comes twice may come late. */
+    uint64_t quiet = nanoseconds(options->quiet);
+    while (now < limit && !(load_is_complete(load) && now > load->last_byte + quiet))
         now = turn(load, now + TICK);
 }
 
