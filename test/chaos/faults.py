@@ -2,6 +2,7 @@
 import asyncio
 import random
 import signal
+import traceback
 from collections import namedtuple
 
 from history import Violation
@@ -63,7 +64,7 @@ class Faults:
         self.faults = faults
         self.random = random.Random(f"{seed}/cuts")
         self.hindrances = 0  # to writing the database; an instance that is stopped may have it locked
-        self.busy = {}  # by instance: it is down, coming or going
+        self.busy = {}  # by what it is and which one: it is down, coming or going
 
     async def run(self):
         """Returns once all is mended."""
@@ -78,13 +79,17 @@ class Faults:
     async def _do(self, fault):
         try:
             do = getattr(self, "_" + fault.kind.replace("-", "_"))
-            if KINDS[fault.kind][0] == "instance":
-                async with self.busy.setdefault(fault.target, asyncio.Lock()):
+            what = KINDS[fault.kind][0]
+            if what in ("instance", "redis"):  # on a busy machine one that starts takes longer than planned
+                async with self.busy.setdefault((what, fault.target), asyncio.Lock()):
                     await self._noted(do, fault)
             else:
                 await self._noted(do, fault)
         except Violation as violation:
             self.world.violated(violation)
+        except Exception as error:  # a fault that was not done proves nothing
+            self.world.violated(Violation("driver", f"{fault.kind} failed: {type(error).__name__}: {error}",
+                                          traceback.format_exc().splitlines()[-6:]))
 
     async def _noted(self, do, fault):
         where = "" if KINDS[fault.kind][0] in ("redis", "database") else f" {fault.target}"

@@ -168,7 +168,7 @@ class WebSocket(asyncio.Protocol):
     # ---- what is sent ---------------------------------------------------------------------------
 
     def _write(self, opcode, payload):
-        if not self.ended and not self.transport.is_closing():
+        if self.transport and not self.ended and not self.transport.is_closing():
             self.transport.write(frame(opcode, payload))
 
     def send(self, text):
