@@ -8,9 +8,10 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# What each is found by, and with how many instances: nothing repairs what a single one has lost.
+# What each is found by, and with how many instances: nothing repairs what a single one has lost. What it
+# acknowledged and cannot read is refused, too.
 BROKEN = {
-    "ACK": (1, "lost order"),
+    "ACK": (1, "lost order refused"),
     "DEDUPE": (2, "twice never-sent"),
     "GAPS": (3, "hole"),
     "ORDER": (2, "hole"),

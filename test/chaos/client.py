@@ -221,17 +221,21 @@ class Device:
 
     def on_error(self, told):
         self.world.errors[told["code"]] += 1
-        if not told["retry"]:
+        refused = told.get("refused")
+        place = self.by_id.get(told.get("target", {}).get("id"))
+        is_late = told["code"] == "not-a-member" and place and place.was_put_out
+        if not told["retry"] and not is_late:
             raise Violation("refused", f"device {self.index} is refused for good",
                             [json.dumps(told, ensure_ascii=False)])
-        refused = told.get("refused")
         if refused == "send-message":
             self.outbox.refused(int(told["id"].split("-")[1]))
-        for place in self.places:
+        elif refused in ("join-room", "join-room-private") and place and place.joined:
+            place.put_out()
+        for each in self.places:
             if refused in ("join-room", "join-room-private"):
-                place.again_later()
+                each.again_later()
             elif refused == "history":
-                place.fetch_later()
+                each.fetch_later()
 
     # ---- at the end -----------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ class Place:
         self.history = History(f"device {device.index} in {title}", device.world.now)
         self.joined = False  # on the present connection
         self.left = False  # what still comes is not looked at
+        self.was_put_out = False
         self.asked = None  # the `since` of the request under way
         self.ask_at = 0
         self.fetch_at = 0
@@ -37,7 +38,7 @@ class Place:
     def connected(self):
         """Comes back with a new connection."""
         now = time.monotonic()
-        self.joined = self.left = False
+        self.joined = self.left = self.was_put_out = False
         self.asked = self.page = None
         waits = self.peer and (not self.asks if not self.history.begun else self.device.random.random() < 0.3)
         self.ask_at = now + 2 if waits else now
@@ -85,11 +86,18 @@ class Place:
         # An invitation may cross the request; what it leaves out or brings again is no surprise.
         is_whole = not truncated or since <= (self.asked or 0)
         invited = self.peer and since is not None and since != self.asked and is_whole
-        self.history.joined(None if invited else self.asked, since, told["lastSeq"], truncated, self.device.resume_limit)
+        self.history.joined(None if invited else self.asked, since, told["lastSeq"], truncated,
+                            self.device.resume_limit)
         counts["holes to fetch"] += len(self.history.holes) - holes
         self.joined = True
         self.left = False
         self.device.outbox.flush(self)
+
+    def put_out(self):
+        """What was missed could not be read: it is not in the room any more, nor is what it says there heard."""
+        self.device.world.counts["put out of a room"] += 1
+        self.was_put_out = True
+        self.ended()
 
     def leave(self):
         """Goes and comes back on the same connection."""
