@@ -49,10 +49,12 @@ class Device:
                 await self.connect()
                 await self.talk()
             except Refused as refused:
+                self.gone()
                 self.world.counts[f"upgrades refused with {refused.status}"] += 1
                 if refused.status != 503:
                     self.world.violated(Violation("refused", f"device {self.index}: {refused}"))
             except (OSError, TimeoutError):
+                self.gone()  # it may have heard something already
                 self.world.counts["connections not made"] += 1
             pause = 0.05 if self.welcomed else min(2 * pause, 1)
             self.welcomed = False

@@ -80,7 +80,7 @@ class Faults:
         try:
             do = getattr(self, "_" + fault.kind.replace("-", "_"))
             what = KINDS[fault.kind][0]
-            if what in ("instance", "redis"):  # on a busy machine one that starts takes longer than planned
+            if what != "device":  # on a busy machine one that starts takes longer than planned
                 async with self.busy.setdefault((what, fault.target), asyncio.Lock()):
                     await self._noted(do, fault)
             else:
