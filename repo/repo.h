@@ -158,7 +158,7 @@ struct repo_identity {
 
 /*
  * Finds the identity by its token's hash, or returns -ENOENT, also when it expired before `now`
- * (milliseconds since 1970).
+ * (milliseconds since 1970), unless its user is online.
  */
 int repo_identity_find(struct repo *repo, const unsigned char hash[REPO_TOKEN_HASH_BYTES],
                        int64_t now, struct repo_identity *out);
@@ -209,8 +209,9 @@ int repo_users_arrive(struct repo *repo, const struct repo_arrival *arrivals, si
 
 /* A user whose last connection to an instance ended. */
 struct repo_departure {
-    int64_t seen; /* when that was, in milliseconds since 1970 */
-    bool is_last; /* out: it was online until now, and no instance holds it any more */
+    int64_t seen;    /* when that was, in milliseconds since 1970 */
+    int64_t expires; /* the identity's new end, which never moves back */
+    bool is_last;    /* out: it was online until now, and no instance holds it any more */
     struct repo_user user;
 };
 

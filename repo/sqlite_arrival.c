@@ -54,6 +54,15 @@ move_seen(struct connection *connection, const char *id, int64_t seen)
 }
 
 static int
+extend(struct connection *connection, const char *id, int64_t expires)
+{
+    return move_on(connection, STATEMENT_IDENTITY_EXTEND,
+                   "UPDATE identity SET expires = ?2 "
+                   "WHERE id = ?1 AND expires <= ?2 - " EXTENSION_MS,
+                   id, expires);
+}
+
+static int
 arrive(struct connection *connection, const struct repo_arrival *arrival, bool *changed)
 {
     bool is_new = false;
@@ -61,10 +70,7 @@ arrive(struct connection *connection, const struct repo_arrival *arrival, bool *
     if (error == 0 && !is_new)
         error = move_seen(connection, arrival->user.id, arrival->seen);
     if (error == 0 && !is_new)
-        error = move_on(connection, STATEMENT_IDENTITY_EXTEND,
-                        "UPDATE identity SET expires = ?2 "
-                        "WHERE id = ?1 AND expires <= ?2 - " EXTENSION_MS,
-                        arrival->user.id, arrival->expires);
+        error = extend(connection, arrival->user.id, arrival->expires);
     return error != 0 ? error : user_add(connection, &arrival->user, changed);
 }
 
@@ -101,6 +107,8 @@ depart(struct connection *connection, struct repo_departure *departure, bool *ch
     int error = user_remove(connection, &departure->user, &was_there);
     if (error == 0)
         error = move_seen(connection, departure->user.id, departure->seen);
+    if (error == 0)
+        error = extend(connection, departure->user.id, departure->expires);
     if (error != 0 || !was_there)
         return error;
     *changed = true;

@@ -31,9 +31,10 @@ repo_identity_find(struct repo *repo, const unsigned char hash[REPO_TOKEN_HASH_B
 {
     struct connection *reader = reader_take(repo);
     sqlite3_stmt *statement;
-    int error =
-        statement_get(reader, STATEMENT_IDENTITY_BY_TOKEN,
-                      IDENTITY_SELECT "WHERE token_hash = ?1 AND expires >= ?2", &statement);
+    int error = statement_get(reader, STATEMENT_IDENTITY_BY_TOKEN,
+                              IDENTITY_SELECT "WHERE token_hash = ?1 AND (expires >= ?2 OR EXISTS "
+                                              "(SELECT 1 FROM user WHERE user.id = identity.id))",
+                              &statement);
     if (error == 0 &&
         (sqlite3_bind_blob(statement, 1, hash, REPO_TOKEN_HASH_BYTES, SQLITE_STATIC) ||
          sqlite3_bind_int64(statement, 2, now)))

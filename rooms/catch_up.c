@@ -45,8 +45,11 @@ deliver_piece(struct membership *membership, uint64_t until)
 
     int error = repo_read(room->rooms->repo, room->stored.number, membership->last, until + 1,
                           PIECE_MAX, false, add, &piece);
-    if (piece.count > 0)
+    /* Who has left may be in again by now: then nothing of this comes any more. */
+    lock_take(&room->lock);
+    if (piece.count > 0 && !atomic_load(&membership->left))
         member->operations->deliver_list(member, piece.messages, piece.count);
+    lock_drop(&room->lock);
     for (size_t i = 0; i < piece.count; i++)
         message_rele(piece.messages[i]);
     atomic_fetch_add_explicit(&room->rooms->counters.resumed, piece.count, memory_order_relaxed);

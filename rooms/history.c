@@ -15,6 +15,16 @@
 #include <string.h>
 
 #define PAGE_BYTES 262144 /* about what a page has at most */
+#define PIECE_MAX  8      /* messages that are read in one go where a page is read backwards */
+
+static size_t
+text_length(const struct message *message)
+{
+    size_t length;
+
+    (void)message_text(message, &length);
+    return length;
+}
 
 /* A page in the making: the entries, each encoded, in ascending order. */
 struct page {
@@ -24,39 +34,84 @@ struct page {
 };
 
 static int
-add_entry(void *argument, const struct repo_message *chat)
+add_any_entry(void *argument, const struct repo_message *chat)
 {
     struct page *page = argument;
-    size_t length;
 
     struct message *entry = event_history_entry(chat);
     if (entry == NULL)
         return -ENOMEM;
     page->entries[page->count++] = entry;
-    (void)message_text(entry, &length);
-    page->bytes += length;
+    page->bytes += text_length(entry);
     return 0;
 }
 
-/* Drops what is too much, at the end that is farther from where the reader stands. */
-static bool
-trim(struct page *page, const struct history_range *range)
+/* Ends the reading once there is enough. */
+static int
+add_entry(void *argument, const struct repo_message *chat)
 {
-    bool more = false;
-    size_t first = 0;
+    struct page *page = argument;
 
-    while (page->count > range->limit || (page->bytes > PAGE_BYTES && page->count > 1)) {
-        struct message **dropped =
-            range->newest ? &page->entries[first++] : &page->entries[page->count - 1];
-        size_t length;
-        (void)message_text(*dropped, &length);
-        page->bytes -= length;
-        page->count--;
-        message_rele(*dropped);
-        more = true;
+    int error = add_any_entry(page, chat);
+    return error == 0 && page->bytes > PAGE_BYTES ? 1 : error;
+}
+
+/* Drops the entries from `first` on, at the far end of what was asked for. */
+static void
+drop_entries(struct page *page, size_t first, size_t count)
+{
+    for (size_t i = first; i < first + count; i++)
+        message_rele(page->entries[i]);
+    page->count -= count;
+    memmove(page->entries + first, page->entries + first + count,
+            (page->count - first) * sizeof(struct message *));
+}
+
+/* Reads from the start of the range on, until that is enough. */
+static int
+read_forwards(struct rooms *rooms, const struct repo_room *room, const struct history_range *range,
+              struct page *page, bool *more)
+{
+    int result = repo_read(rooms->repo, room->number, range->after, range->before, range->limit + 1,
+                           false, add_entry, page);
+    if (result < 0)
+        return result;
+    *more = result > 0 || page->count > range->limit;
+    if (page->count > range->limit || (result > 0 && page->count > 1))
+        drop_entries(page, page->count - 1, 1);
+    return 0;
+}
+
+/* Reads from the end of the range back, a few at a time, since they may be large. */
+static int
+read_backwards(struct rooms *rooms, const struct repo_room *room, const struct history_range *range,
+               struct page *page, bool *more)
+{
+    uint64_t before = range->before;
+    bool is_start = false;
+
+    while (!is_start && page->count <= range->limit && page->bytes <= PAGE_BYTES) {
+        struct page piece = {0};
+        size_t wanted = range->limit + 1 - page->count;
+        if (wanted > PIECE_MAX)
+            wanted = PIECE_MAX;
+        int error = repo_read(rooms->repo, room->number, range->after, before, wanted, true,
+                              add_any_entry, &piece);
+        memmove(page->entries + piece.count, page->entries, page->count * sizeof(struct message *));
+        memcpy(page->entries, piece.entries, piece.count * sizeof(struct message *));
+        page->count += piece.count;
+        page->bytes += piece.bytes;
+        if (error != 0)
+            return error;
+        before = piece.count > 0 ? message_seq(piece.entries[0]) : 0;
+        is_start = piece.count < wanted || before == range->after + 1;
     }
-    memmove(page->entries, page->entries + first, page->count * sizeof(struct message *));
-    return more;
+    size_t excess = page->count > range->limit ? page->count - range->limit : 0;
+    for (; page->bytes > PAGE_BYTES && excess + 1 < page->count; excess++)
+        page->bytes -= text_length(page->entries[excess]);
+    drop_entries(page, 0, excess);
+    *more = !is_start || excess > 0;
+    return 0;
 }
 
 static bool
@@ -114,10 +169,10 @@ history_read(struct rooms *rooms, const struct repo_room *room, const struct his
     struct page page = {0};
 
     assert(range->limit >= 1 && range->limit <= HISTORY_MAX);
-    int error = repo_read(rooms->repo, room->number, range->after, range->before, range->limit + 1,
-                          range->newest, add_entry, &page);
+    bool more = false;
+    int error = range->newest ? read_backwards(rooms, room, range, &page, &more)
+                              : read_forwards(rooms, room, range, &page, &more);
     if (error == 0) {
-        bool more = trim(&page, range);
         *out = encode(&page, room->id, client_id, is_bare, more);
         error = *out != NULL ? 0 : -ENOMEM;
     }

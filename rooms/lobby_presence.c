@@ -214,6 +214,7 @@ let_go(struct lobby *lobby, struct roster_user *user, struct repo_departure *dep
 {
     describe(lobby, user->id, user->name, &departure->user);
     departure->seen = user->left_at;
+    departure->expires = clock_realtime_ms() + lobby->rooms->token_lifetime_ms;
     departure->is_last = false;
     end_grace(lobby, user);
     if (user->segment == NULL)

@@ -163,6 +163,24 @@ repair_roster(struct comparison *comparison)
     return 0;
 }
 
+/* Leaves out of the ghosts who has come back since they were found. */
+static void
+forget_returned(struct comparison *comparison)
+{
+    struct lobby *lobby = comparison->lobby;
+    struct users *ghosts = &comparison->ghosts;
+    size_t left = 0;
+
+    lock_take(&lobby->lock);
+    for (size_t i = 0; i < ghosts->count; i++) {
+        const struct roster_user *user = roster_find(&lobby->roster, ghosts->items[i].id);
+        if (user == NULL || !roster_is_held(user))
+            ghosts->items[left++] = ghosts->items[i];
+    }
+    lock_drop(&lobby->lock);
+    ghosts->count = left;
+}
+
 static int
 repair_repository(struct comparison *comparison)
 {
@@ -175,6 +193,7 @@ repair_repository(struct comparison *comparison)
     if (error == 0)
         lobby_publish(comparison->lobby, true, comparison->unstored.items,
                       comparison->unstored.count);
+    forget_returned(comparison);
     if (error == 0 && comparison->ghosts.count > 0)
         error = repo_users_remove(repo, comparison->ghosts.items, comparison->ghosts.count);
     return error;

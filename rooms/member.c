@@ -83,14 +83,14 @@ find_by_id(struct member *member, const char *room_id)
     return NULL;
 }
 
-/* Puts a mail of its own into the room's mailbox; the member's lock is held. */
+/* Asks for an answer where the member is in the room already; the member's lock is held. */
 static int
-put_request(struct membership *membership, enum room_request request)
+put_again(struct membership *membership)
 {
     struct room_mail *mail = calloc(1, sizeof(*mail));
     if (mail == NULL)
         return -ENOMEM;
-    mail->request = request;
+    mail->request = ROOM_JOIN_AGAIN;
     mail->membership = membership;
     if (mailbox_put(&membership->room->mailbox, &mail->mail) == 0)
         return 0;
@@ -117,7 +117,7 @@ put_join(struct member *member, struct room *room, bool invited, uint64_t since,
     } else if (member->room_count >= maximum) {
         error = -EMFILE;
     } else if (there != NULL) {
-        error = invited ? -EALREADY : put_request(there, ROOM_JOIN_AGAIN);
+        error = invited ? -EALREADY : put_again(there);
     } else {
         error = mailbox_put(&room->mailbox, &made->join.mail);
         if (error == 0) {
@@ -143,7 +143,7 @@ join_beforehand(struct member *member, const char *key, bool invited, unsigned m
     lock_take(&member->lock);
     struct membership *there = find_by_key(member, key);
     if (there != NULL) {
-        error = invited ? 0 : put_request(there, ROOM_JOIN_AGAIN);
+        error = invited ? 0 : put_again(there);
         if (error == 0)
             error = -EALREADY;
     } else if (member->room_count >= maximum) {
@@ -286,8 +286,12 @@ member_type(struct member *member, const char *room_id)
 
     lock_take(&member->lock);
     struct membership *membership = find_by_id(member, room_id);
-    if (membership != NULL)
-        error = put_request(membership, ROOM_TYPING);
+    if (membership != NULL) {
+        error = 0;
+        /* One at a time: what is still to be told says it all. */
+        if (!atomic_exchange(&membership->types, true))
+            error = mailbox_put(&membership->room->mailbox, &membership->typing.mail);
+    }
     lock_drop(&member->lock);
     return error;
 }

@@ -13,6 +13,8 @@ membership_new(struct member *member, struct room *room, bool invited, uint64_t 
     membership->join.membership = membership;
     membership->caught_up.request = ROOM_CAUGHT_UP;
     membership->caught_up.membership = membership;
+    membership->typing.request = ROOM_TYPING;
+    membership->typing.membership = membership;
     membership->leave.request = ROOM_LEAVE;
     membership->leave.membership = membership;
     membership->index = SIZE_MAX;

@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_MAX     256  /* posts that are stored in one go */
+#define BATCH_MAX 256 /* posts that are stored in one go */
+#define ROLL_RETRY_MS                                                                              \
+    1000 /* after which changes to the roll that were not stored are tried again */
 #define FIRST_MAIL_MS 1000 /* how long a room that nobody has joined yet waits for that */
 
 struct room *
@@ -195,7 +197,6 @@ handle(struct room *room, struct mail *batch)
             break;
         case ROOM_TYPING:
             room_handle_typing(room, mail->membership);
-            free(mail);
             break;
         case ROOM_LEAVE:
             /* What it posted before it left still refers to its membership. */
@@ -219,7 +220,7 @@ handle(struct room *room, struct mail *batch)
 static bool
 is_empty(const struct room *room)
 {
-    return room->member_count == 0 && room->catching_up == 0;
+    return room->member_count == 0 && room->first_behind == NULL;
 }
 
 /* How long to wait for mail: without a limit, or until the grace period of an empty room ends. */
@@ -227,9 +228,11 @@ static int64_t
 patience(const struct room *room)
 {
     if (!is_empty(room))
-        return -1;
+        return room->roll_count > 0 ? ROLL_RETRY_MS : -1;
     if (room->stopping)
         return 0;
+    if (room->roll_count > 0)
+        return ROLL_RETRY_MS;
     int64_t left = room->empty_since + room->rooms->grace_ms - clock_monotonic_ms();
     return left > 0 ? left : 0;
 }
@@ -241,6 +244,8 @@ serve(struct room *room)
     room->empty_since = clock_monotonic_ms() + FIRST_MAIL_MS;
     for (;;) {
         struct mail *batch = mailbox_take(&room->mailbox, patience(room));
+        if (batch == NULL)
+            room_roll_store(room);
         if (batch != NULL) {
             bool was_empty = is_empty(room);
             handle(room, batch);
@@ -312,8 +317,6 @@ room_refuse_all(struct room *room, int error)
             free(mail);
             break;
         case ROOM_TYPING:
-            free(mail);
-            break;
         case ROOM_CAUGHT_UP: /* of a room that was opened only */
         case ROOM_STOP:
             break;

@@ -45,6 +45,7 @@ struct membership {
     struct room_mail join;
     struct room_mail leave; /* part of it, so that leaving cannot fail */
     struct room_mail caught_up;
+    struct room_mail typing;
     struct reading_job catching_up; /* the historian's, while `is_catching_up` */
     struct membership *next;        /* [member's lock] */
     struct membership *previous;    /* [member's lock] */
@@ -57,7 +58,10 @@ struct membership {
     bool by_choice;                 /* [member's lock, then T of the room] it asked to leave */
     bool admitted;                  /* [T] of the room: it was told that it is in */
     bool is_catching_up;            /* [T] of the room: a historian reads for it */
-    atomic_bool left;               /* [a] nothing more is to be read for it */
+    atomic_bool
+        left; /* [a] nothing more is delivered of what it missed; set under the room's lock */
+    atomic_bool types;              /* [a] its `typing` is in the mailbox */
+    struct membership *next_behind; /* [T] of the room: among those that catch up */
     uint64_t since;                 /* [I] the seq that the member has, or MEMBER_SINCE_NONE */
     uint64_t last;                  /* [T] of the historian, or of the room: was delivered */
     int failure;                    /* the same: why it cannot catch up */
@@ -95,8 +99,10 @@ struct room {
     bool awaits_delivery;        /* [m] the room waits */
     struct membership **members; /* [m] */
     size_t member_count;         /* [m] */
-    size_t catching_up;          /* [T] of the room: memberships that are not in `members` yet */
-    size_t roll_count;           /* [T] of the room */
+    struct membership
+        *first_behind; /* [T] of the room: those that catch up, not in `members` yet */
+    size_t roll_count; /* [T] of the room */
+    bool roll_fails;   /* [T] of the room: the last change was not stored */
     struct roll_entry roll[ROLL_MAX]; /* [T] of the room: changes that are not stored yet */
     size_t member_capacity;           /* [m] */
     _Atomic uint64_t delivered; /* [a] the last seq that was handed out; changed under `lock` */

@@ -198,7 +198,8 @@ add_member(struct room *room, struct membership *membership)
         membership->last++;
 #endif
         membership->is_catching_up = true;
-        room->catching_up++;
+        membership->next_behind = room->first_behind;
+        room->first_behind = membership;
         catch_up_begin(membership);
     }
     return error;
@@ -238,6 +239,16 @@ expel(struct room *room, struct membership *membership, int error)
     refuse(room, member, error);
 }
 
+static void
+remove_from_behind(struct room *room, struct membership *membership)
+{
+    struct membership **at = &room->first_behind;
+
+    while (*at != membership)
+        at = &(*at)->next_behind;
+    *at = membership->next_behind;
+}
+
 /* Lets in who has caught up; what was handed out since is read here, as long as that is little. */
 void
 room_handle_caught_up(struct room *room, struct membership *membership)
@@ -258,7 +269,7 @@ room_handle_caught_up(struct room *room, struct membership *membership)
         lock_drop(&room->lock);
     }
     membership->is_catching_up = false;
-    room->catching_up--;
+    remove_from_behind(room, membership);
     if (atomic_load(&membership->left)) {
         membership_free(membership);
     } else if (error != 0) {

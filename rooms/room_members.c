@@ -30,12 +30,21 @@ room_publish_notice(struct room *room, const struct member *member, const char *
 }
 
 /* Whether another connection of the member's user is in the room here. */
+static bool
+is_another(const struct membership *one, const struct membership *membership)
+{
+    return one != membership && strcmp(one->member->id, membership->member->id) == 0;
+}
+
 bool
 room_has_another(const struct room *room, const struct membership *membership)
 {
     for (size_t i = 0; i < room->member_count; i++) {
-        if (room->members[i] != membership &&
-            strcmp(room->members[i]->member->id, membership->member->id) == 0)
+        if (is_another(room->members[i], membership))
+            return true;
+    }
+    for (const struct membership *at = room->first_behind; at != NULL; at = at->next_behind) {
+        if (!atomic_load(&at->left) && is_another(at, membership))
             return true;
     }
     return false;
@@ -75,10 +84,13 @@ room_handle_leave(struct room *room, struct membership *membership)
             room_publish_notice(room, membership->member, "left");
     }
     /* The historian may be at work for it; then it ends with its `caught_up`. */
-    if (membership->is_catching_up)
+    if (membership->is_catching_up) {
+        lock_take(&room->lock);
         atomic_store(&membership->left, true);
-    else
+        lock_drop(&room->lock);
+    } else {
         membership_free(membership);
+    }
 }
 
 void
@@ -87,6 +99,7 @@ room_handle_typing(struct room *room, struct membership *membership)
     const struct member *member = membership->member;
     int64_t now = clock_monotonic_ms();
 
+    atomic_store(&membership->types, false);
     if (!membership->admitted || now - membership->typed < TYPING_MS)
         return;
     struct message *typing = event_typing(&room->stored, member->id, member->name);

@@ -7,6 +7,7 @@
 #include "rooms/rooms.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void
 room_roll_store(struct room *room)
@@ -19,12 +20,14 @@ room_roll_store(struct room *room)
     for (size_t i = 0; i < count; i++)
         changes[i] = (struct repo_roll_change){.user_id = room->roll[i].user_id,
                                                .joins = room->roll[i].joins};
-    room->roll_count = 0;
     lock_assert_none();
-    /* Who is in the room stays in it: what is lost is their past over HTTP, until they come again. */
     int error = repo_roll_change(room->rooms->repo, room->stored.number, changes, count);
-    if (error != 0)
+    if (error == 0)
+        room->roll_count = 0;
+    else if (!room->roll_fails)
         log_warn(-error, "roll-not-stored room=%s changes=%zu", room->stored.id, count);
+    /* Who is in the room stays in it; the changes are kept, and tried again. */
+    room->roll_fails = error != 0;
 }
 
 void
@@ -34,6 +37,11 @@ room_roll_add(struct room *room, const char *user_id, bool joins)
         return;
     if (room->roll_count == ROLL_MAX)
         room_roll_store(room);
+    if (room->roll_count == ROLL_MAX) {
+        log_warnx("roll-lost room=%s user=%s", room->stored.id, room->roll[0].user_id);
+        memmove(room->roll, room->roll + 1, (ROLL_MAX - 1) * sizeof(room->roll[0]));
+        room->roll_count--;
+    }
     struct roll_entry *entry = &room->roll[room->roll_count++];
     snprintf(entry->user_id, sizeof(entry->user_id), "%s", user_id);
     entry->joins = joins;

@@ -34,6 +34,7 @@ struct rooms {
     unsigned max_rooms_per_member; /* [I] */
     unsigned grace_ms;             /* [I] how long an empty room goes on running */
     unsigned presence_grace_ms;    /* [I] how long a user without a connection stays online */
+    int64_t token_lifetime_ms;     /* [I] how long a user without a connection may come back */
     unsigned resume_limit;         /* [I] missed messages that a member is given when it joins */
     char instance
         [IDENTIFIER_SIZE];       /* [I] this instance's id; made by rooms_open where it is empty */

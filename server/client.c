@@ -44,6 +44,15 @@ client_is_paused(const struct client *client)
     return atomic_load(&client->paused);
 }
 
+bool
+client_owes_reading(struct client *client)
+{
+    lock_take(&client->lock);
+    bool owes = !outbox_is_empty(&client->outbox);
+    lock_drop(&client->lock);
+    return owes;
+}
+
 void
 client_ping(struct client *client)
 {
@@ -76,6 +85,9 @@ client_handle_output(struct client *client)
                          (int64_t)outbox_bytes(&client->outbox) - (int64_t)before);
     }
     lock_drop(&client->lock);
+    /* Who is not read from can show in no other way that it is there. */
+    if (!client->closing && atomic_load(&client->paused))
+        loop_heard(client->loop, client);
     client_catch_up(client);
 }
 

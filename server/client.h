@@ -110,6 +110,9 @@ void client_handle_request(struct client *client, unsigned request);
 /* Whether it is not read from, until some of its requests were answered. */
 bool client_is_paused(const struct client *client);
 
+/* Whether something waits for it that it does not read. */
+bool client_owes_reading(struct client *client);
+
 /* Begins to close, with a code and a reason for a person; once it has begun, does nothing. */
 void client_close(struct client *client, uint16_t code, const char *reason);
 

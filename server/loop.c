@@ -196,7 +196,7 @@ handle_silence(struct loop *loop, int64_t now)
     while ((client = loop->closing.oldest) != NULL && now - client->heard >= CLOSE_WAIT_MS)
         client_end(client);
     while ((client = loop->open.oldest) != NULL && now - client->heard >= loop->idle_timeout_ms) {
-        if (client_is_paused(client)) {
+        if (client_is_paused(client) && !client_owes_reading(client)) {
             /* It is we who do not listen. */
             list_remove(&loop->open, client);
             list_append(&loop->open, client);

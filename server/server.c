@@ -139,6 +139,7 @@ open_rooms(struct server *server)
     server->rooms.grace_ms = options->room_grace_ms;
     server->rooms.presence_grace_ms = options->presence_grace_ms;
     server->rooms.resume_limit = options->resume_limit;
+    server->rooms.token_lifetime_ms = options->token_lifetime_s * INT64_C(1000);
     return rooms_open(&server->rooms);
 }
 

@@ -104,6 +104,16 @@ async def _():
         await other.close()
 
 
+@test("a token does not end while its user is online")
+async def _():
+    with Server("--token-lifetime=1") as server:
+        ann = await Client.connect(server, "Ann")
+        await asyncio.sleep(max(0, ann.welcome["tokenExpires"] / 1000 - time.time()) + 0.1)
+        again = await ann.return_to(server)
+        equal(again.id, ann.id)
+        await close_all(ann, again)
+
+
 @test("use renews a token, an hour after it was renewed last")
 async def _():
     with Server() as server:

@@ -92,7 +92,16 @@ test_new_user(struct repo *repo)
            strcmp(found.name, "name of ann") == 0 && found.expires == 100 * HOUR &&
            found.seen == 50,
        "and is found by the token's hash until that expires");
-    ok(find(repo, "ann", 100 * HOUR + 1, &found) == -ENOENT, "and not when it has");
+    ok(find(repo, "ann", 100 * HOUR + 1, &found) == 0, "or, as long as the user is online, longer");
+    ok(arrive(repo, "gone", "one", 100 * HOUR, 50) == 0 && departs(repo, "gone", "one", 60, true),
+       "another one comes and goes");
+    ok(find(repo, "gone", 100 * HOUR + 1, &found) == -ENOENT, "and is not found by it then");
+    struct repo_departure later = make_departure("gone", "one", 70);
+    later.expires = 200 * HOUR;
+    ok(arrive(repo, "gone", "one", 100 * HOUR, 65) == 0 &&
+           repo_users_depart(repo, &later, 1) == 0 &&
+           identity_of(repo, "gone").expires == 200 * HOUR,
+       "who goes may come back for as long again");
     ok(identity_of(repo, "ann").seen == 50, "but still by the id");
     ok(repo_user_find_by_id(repo, "ann", &user) == 0 && strcmp(user.name, "name of ann") == 0 &&
            strcmp(user.instance, "one") == 0,

@@ -350,17 +350,44 @@ test_typing(void)
     fake_member_free(bob);
 }
 
-/* Makes messages unreadable, or readable again. */
 static void
-hide_messages(bool hide)
+execute(const char *sql)
 {
     sqlite3 *database;
-    const char *sql =
-        hide ? "ALTER TABLE message RENAME TO hidden" : "ALTER TABLE hidden RENAME TO message";
     if (sqlite3_open(rooms.database, &database) != SQLITE_OK ||
         sqlite3_exec(database, sql, NULL, NULL, NULL) != SQLITE_OK)
         abort();
     sqlite3_close(database);
+}
+
+/* Makes messages unreadable, or readable again. */
+static void
+hide_messages(bool hide)
+{
+    execute(hide ? "ALTER TABLE message RENAME TO hidden" : "ALTER TABLE hidden RENAME TO message");
+}
+
+/* Who joined while that could not be stored is on the roll as soon as it can. */
+static void
+test_roll(void)
+{
+    struct fake_member *ann = fake_member_new("Ann");
+    struct repo_room room;
+    int error = -ENOENT;
+
+    execute("ALTER TABLE roll RENAME TO hidden_roll");
+    fake_join(ann, &rooms, "rolled", NULL);
+    fake_wait_answered(ann);
+    execute("ALTER TABLE hidden_roll RENAME TO roll");
+    if (repo_room_find_by_name(rooms.rooms.repo, "rolled", &room) != 0)
+        abort();
+    for (int i = 0; i < 1000 && error != 0; i++) {
+        error = repo_roll_find(rooms.rooms.repo, room.number, ann->member.id);
+        if (error != 0 && poll(NULL, 0, 20) < 0)
+            abort();
+    }
+    ok(error == 0, "a change of the roll that could not be stored is tried again");
+    fake_member_free(ann);
 }
 
 /* The repository cannot be read for a while: who catches up is out, and told so. */
@@ -399,6 +426,7 @@ main(void)
     test_history();
     test_typing();
     test_unreadable();
+    test_roll();
     fake_rooms_close(&rooms);
     return done_testing();
 }
