@@ -412,6 +412,14 @@ def chats(client, room):
             if each["action"] == "send-message" and "seq" in each and each["target"]["id"] == room]
 
 
+async def fill(client, room, count, text="text"):
+    """Posts `count` messages without waiting for each; returns once the client has the last one."""
+    for start in range(0, count, 20):
+        some = range(start + 1, min(start + 20, count) + 1)
+        await client.send(*(message(room, f"{text} {i}") for i in some))
+    await client.expect("send-message", target={"id": room}, seq=count)
+
+
 async def close_all(*clients):
     for each in clients:
         await each.close()
