@@ -106,7 +106,7 @@ class Device:
 
     def hang_up(self, why, code=None):
         """Gives the connection up; with a code as one that closes it."""
-        if self.websocket and not self.away.is_set():
+        if self.websocket and self.websocket.is_open and not self.away.is_set():
             self.world.counts[f"connections given up: {why}"] += 1
             self.websocket.close(code) if code else self.websocket.abandon()
             self.gone()
