@@ -78,16 +78,19 @@ has_room_for_one_more(struct room *room)
 }
 
 /*
- * What the member has already of what is stored. Who comes from another instance may have what was
- * not heard of here yet: then the subscriber is told to read it.
+ * What the member may have already of what is stored: what it says, or, where it did not ask, all of
+ * it. Who comes from another instance may have what was not heard of here yet: then the subscriber is
+ * told to read it.
  */
 static int
-find_known(struct room *room, uint64_t since, uint64_t *known)
+find_known(struct room *room, const struct membership *membership, uint64_t *known)
 {
+    uint64_t since = membership->invited ? UINT64_MAX : membership->since;
     uint64_t stored;
 
     *known = 0;
-    if (since == MEMBER_SINCE_NONE || since <= atomic_load(&room->delivered))
+    if (!membership->invited &&
+        (since == MEMBER_SINCE_NONE || since <= atomic_load(&room->delivered)))
         return 0;
     int error = repo_last_seqs(room->rooms->repo, &room->stored.number, &stored, 1);
     if (error != 0)
@@ -109,9 +112,10 @@ wait_delivered(struct room *room, const struct membership *membership)
     int64_t deadline = clock_monotonic_ms() + DELIVERY_WAIT_MS;
     uint64_t known;
 
-    int error = find_known(room, membership->since, &known);
-    if (error != 0)
+    int error = find_known(room, membership, &known);
+    if (error != 0 && !membership->invited)
         return error;
+    error = 0;
     lock_take(&room->lock);
     room->awaits_delivery = true;
     while (atomic_load(&room->delivered) < room->published ||

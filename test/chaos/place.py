@@ -46,6 +46,7 @@ class Place:
 
     def ended(self):
         self.joined = False
+        self.asked = None
         self.page = None
         self.history.ended()
 

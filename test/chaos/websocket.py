@@ -182,7 +182,8 @@ class WebSocket(asyncio.Protocol):
         self._write(CLOSE, struct.pack("!H", code))
         if not self.ended:
             self.ended = True
-            self.transport.close()
+            if self.transport:
+                self.transport.close()
 
     def abandon(self):
         """Ends the connection without a word; there is no on_end."""
@@ -194,12 +195,12 @@ class WebSocket(asyncio.Protocol):
     def cut(self, text, share=0.5):
         """Ends the connection in the middle of a frame."""
         whole = frame(TEXT, text.encode())
-        if not self.ended:
+        if self.transport and not self.ended:
             self.transport.write(whole[:max(1, int(len(whole) * share))])
         self.abandon()
 
     def pause(self):
-        if not self.ended and not self.paused:
+        if self.transport and not self.ended and not self.paused:
             self.paused = True
             self.transport.pause_reading()
 
