@@ -304,7 +304,7 @@ event_error_for(int error, struct event_error *out)
         {"too-many-rooms", "You are in as many rooms as is allowed.", -EMFILE, true},
         {"too-many-rooms", "The server runs as many rooms as it may.", -ENFILE, true},
         {"not-a-member", "You are not in this room.", -EPERM, false},
-        {"no-such-user", "Nobody with this id is online.", -ENOENT, false},
+        {"no-such-user", "There is no user with this id.", -ENOENT, false},
         {"unavailable", "The database is busy. Try again.", -EBUSY, true},
         {"unavailable", "The server's disk is full. Try again later.", -ENOSPC, true},
         {"unavailable", "The server is out of memory. Try again later.", -ENOMEM, true},
