@@ -1,78 +1,17 @@
 #!/usr/bin/python3 -B
 """Measures chatd beside the limit of the kernel. Called by scripts/bench, which builds first."""
 import argparse
-import atexit
 import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 
-import database
 import report
+from runs import run_case
 from scenarios import SCENARIOS
-from servers import LOAD, PATIENCE, TOP, Servers, end, spawn
+from servers import TOP
 
 TRIES = 4  # of a run that others disturb
-
-
-def load_command(case, servers, arguments):
-    options = {**case.load, **((case.quick or {}) if arguments.quick else {})}
-    if arguments.seconds and "idle" not in options and not case.is_long:
-        options["duration"] = arguments.seconds
-    limit = int((150 + options.get("duration", 5) + 2 * options.get("connect-limit", 60)) * PATIENCE)
-    command = [LOAD, "--server=" + ",".join(servers.addresses), f"--limit={limit}",
-               "--process=" + ",".join(str(each.pid) for each in servers.processes)]
-    if servers.helpers:
-        command.append("--aux=" + ",".join(str(each.pid) for each in servers.helpers))
-    for name, value in options.items():
-        command.append(f"--{name}" if value is True else f"--{name}={value}")
-    return command, limit
-
-
-_databases = {}
-
-
-def database_of(case):
-    """A copy of one that has so many messages, or that one where it is too large to copy."""
-    if not _databases:
-        folder = tempfile.mkdtemp(prefix="chatd-bench-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        _databases[0] = folder
-    path = os.path.join(_databases[0], f"{case.stored}.db")
-    if case.stored not in _databases:
-        database.fill(path, case.stored)
-        _databases[case.stored] = path
-    if case.stored > 100_000:
-        return path
-    for kind in ("-wal", "-shm"):
-        if os.path.exists(f"{path}.copy{kind}"):
-            os.remove(f"{path}.copy{kind}")
-    return shutil.copyfile(path, f"{path}.copy")
-
-
-def run_case(case, arguments):
-    """Returns what chatd-load says of one run on fresh servers."""
-    stored = database_of(case) if case.stored else None
-    with Servers(case.server, case.options, case.instances, case.redis, stored) as servers:
-        probed = database.probe(servers.addresses[0]) if stored else None
-        command, limit = load_command(case, servers, arguments)
-        load = spawn(command, stdout=subprocess.PIPE, text=True)
-        try:
-            output, _ = load.communicate(timeout=limit + 10)
-        finally:
-            end(load)
-        if load.returncode not in (0, 1):
-            raise RuntimeError(f"chatd-load ended with {load.returncode}")
-        result = json.loads(output)
-        if probed:
-            result["probe"] = probed
-        if any(each.poll() is not None for each in servers.processes):
-            result["problem"] = result["problem"] or "a server has ended"
-            result["failed"] += 1
-    return result
 
 
 def busy():
@@ -100,10 +39,13 @@ def others(result):
 
 def run_calmly(case, arguments):
     """Again, a few times, where others used the machine meanwhile; the calmest of these counts."""
+    changes = dict((case.quick or {}) if arguments.quick else {})
+    if arguments.seconds and "idle" not in case.load and not case.is_long:
+        changes["duration"] = arguments.seconds
     tries = []
     while not tries or (len(tries) < TRIES and others(tries[-1]) > arguments.others):
         wait_for_calm(arguments.wait)
-        tries.append(run_case(case, arguments))
+        tries.append(run_case(case, changes))
         if complaint(tries[-1]):
             return tries[-1]
     return min(tries, key=others)

@@ -98,15 +98,18 @@ settle(struct load *load)
 {
     uint64_t now = wire_now();
     uint64_t limit = now + nanoseconds(load->options.connect_limit);
+    uint64_t quiet = nanoseconds(load->options.quiet);
     bool knows;
 
     do {
         now = turn(load, now + TICK);
         knows =
             !load->options.list || load->knowing == load->options.clients || load->counts.gone > 0;
-    } while (now < limit && !(knows && now > load->last_byte + nanoseconds(load->options.quiet)));
+    } while (now < limit && !(knows && now > load->last_byte + quiet));
     if (!knows)
         load_note(load, "only %u clients were told of everybody", load->knowing);
+    else if (now <= load->last_byte + quiet)
+        load_note(load, "not quiet in time");
 }
 
 static void
@@ -125,7 +128,11 @@ join_all(struct load *load)
         }
         now = turn(load, now + TICK);
     }
-    settle(load);
+    if (load->joined < load->options.clients)
+        load_note(load, "only %u of %u clients joined in time", load->joined,
+                  load->options.clients);
+    else
+        settle(load);
 }
 
 static void
@@ -142,8 +149,11 @@ measure(struct load *load)
         load_top_up(load, &load->rooms[i], now);
     while (now < load->until) {
         uint64_t wake = now + TICK;
-        if (now >= load->from && load->first.time == 0)
+        if (now >= load->from && load->first.time == 0) {
             load_take_moment(load, &load->first, false);
+            if (options->progress)
+                (void)fputs("measuring\n", stderr);
+        }
         if (load->is_sending && options->rate > 0) {
             load_post_due(load, now);
             wake = load->next_due < wake ? load->next_due : wake;
@@ -226,10 +236,12 @@ main(int argc, char **argv)
     load.quiet_at = load.last_byte;
     load.told = load.received;
     load_take_moment(&load, &load.connected, true);
-    if (load.options.rooms > 0)
+    if (load.options.rooms > 0 && load.problem[0] == '\0')
         join_all(&load);
     load_take_moment(&load, &load.in_rooms, true);
-    measure(&load);
+    /* Figures of a part of the clients would be taken for those of all. */
+    if (load.problem[0] == '\0')
+        measure(&load);
     load_check_end(&load);
     return load_report(&load);
 }

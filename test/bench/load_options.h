@@ -32,6 +32,7 @@ struct load_options {
     bool list; /* waits until each client was told of all */
     bool ids;
     bool acks;
+    bool progress;
     struct process_set processes;
     struct process_set aux;
 };

@@ -25,8 +25,16 @@ def medians(results):
     return merge(results)
 
 
+def measured(results):
+    """The same without the cases that gave up before anything could be measured."""
+    return {case: runs for case, runs in results.items()
+            if runs and all(each["rooms"] == 0 or each["seconds"] > 0 for each in runs)}
+
+
 def figures_of(results):
     """A goal's figures: results is {case: [result of run 1, …]}; a ratio is taken within each run."""
+    results = measured(results)
+
     def figures(case, key, base):
         if not results.get(case) or (base and not results.get(base)):
             return None
@@ -73,7 +81,7 @@ def work_table(results):
         return "" if found is None or case == base else f"{found:.2f}"
 
     rows = []
-    for case, runs in results.items():
+    for case, runs in measured(results).items():
         if runs[0]["rooms"] == 0:
             continue
         middle, wrong = medians(runs), faults(runs)
@@ -116,7 +124,7 @@ def arrival_table(results):
 def probe_table(results):
     """What reading costs."""
     rows = [[case, *(f"{medians(runs)['probe'][key]:.2f} ms" for key in ("join", "resume", "page"))]
-            for case, runs in results.items()]
+            for case, runs in measured(results).items()]
     return table(["", "join", "resume, 50 missed", "page of 50"], rows)
 
 
@@ -130,7 +138,7 @@ def goal_lines(scenario, results):
     for goal in scenario.goals:
         try:
             value = goal.measure(figures)
-        except TypeError:  # one of its cases did not run
+        except TypeError:  # one of its cases gave no figures
             value = None
         if value is None:
             continue

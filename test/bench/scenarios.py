@@ -165,7 +165,7 @@ SCENARIOS = {
         [Goal("messages a second", value("process", RATE), at_least=100e3)]),
     "i": Scenario(
         "cost of a delivery and of a connection, few and many",
-        [Case(f"{n} members", {"clients": n, "window": 32, "connect-limit": 120}) for n in MEMBERS]
+        [Case(f"{n} members", {"clients": n, "under-way": 1000}) for n in MEMBERS]
         + [Case(f"{n} clients", arriving(n)) for n in CLIENTS],
         [Goal("CPU of a delivery, dearest of cheapest",
               _spread([f"{n} members" for n in MEMBERS], _cost), at_most=1.2),
@@ -185,7 +185,7 @@ SCENARIOS = {
         tables=("arrival",)),
     "large": Scenario(
         "1 room × 10,000, one sender with 32 under way",
-        limits(Case("chatd", {"clients": 10000, "window": 32, "connect-limit": 120}), "bare-batch"),
+        limits(Case("chatd", {"clients": 10000, "under-way": 1000}), "bare-batch"),
         runs=3),
     "size": Scenario(
         "the same with few and with many stored messages: 10 rooms, 2,000 messages a second",

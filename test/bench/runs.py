@@ -1,0 +1,71 @@
+"""One run of a case: servers, the load, and what it says of them."""
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+import database
+from servers import LOAD, PATIENCE, Servers, end, spawn
+
+
+def load_command(case, servers, changes):
+    options = {**case.load, **changes}
+    limit = int((150 + options.get("duration", 5) + 2 * options.get("connect-limit", 60)) * PATIENCE)
+    command = [LOAD, "--server=" + ",".join(servers.addresses), f"--limit={limit}",
+               "--process=" + ",".join(str(each.pid) for each in servers.processes)]
+    if servers.helpers:
+        command.append("--aux=" + ",".join(str(each.pid) for each in servers.helpers))
+    for name, value in options.items():
+        command.append(f"--{name}" if value is True else f"--{name}={value}")
+    return command, limit
+
+
+_databases = {}
+
+
+def database_of(case):
+    """A copy of one that has so many messages, or that one where it is too large to copy."""
+    if not _databases:
+        folder = tempfile.mkdtemp(prefix="chatd-bench-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        _databases[0] = folder
+    path = os.path.join(_databases[0], f"{case.stored}.db")
+    if case.stored not in _databases:
+        database.fill(path, case.stored)
+        _databases[case.stored] = path
+    if case.stored > 100_000:
+        return path
+    for kind in ("-wal", "-shm"):
+        if os.path.exists(f"{path}.copy{kind}"):
+            os.remove(f"{path}.copy{kind}")
+    return shutil.copyfile(path, f"{path}.copy")
+
+
+def run_case(case, changes, watch=None):
+    """Returns what chatd-load says of one run on fresh servers.
+
+    `changes` are other options for it. `watch` is called while it runs, with the servers and it.
+    """
+    stored = database_of(case) if case.stored else None
+    with Servers(case.server, case.options, case.instances, case.redis, stored) as servers:
+        probed = database.probe(servers.addresses[0]) if stored else None
+        command, limit = load_command(case, servers, changes)
+        load = spawn(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE if watch else None,
+                     text=True)
+        try:
+            if watch:
+                watch(servers, load)
+            output, _ = load.communicate(timeout=limit + 10)
+        finally:
+            end(load)
+        if load.returncode not in (0, 1):
+            raise RuntimeError(f"chatd-load ended with {load.returncode}")
+        result = json.loads(output)
+        if probed:
+            result["probe"] = probed
+        if any(each.poll() is not None for each in servers.processes):
+            result["problem"] = result["problem"] or "a server has ended"
+            result["failed"] += 1
+    return result
