@@ -69,13 +69,13 @@ def _():
 
 @test("a message that one member does not get is lost")
 def _():
-    found, _result = faults_of("--fault=lose")
+    found, _result = faults_of("--fault=lose", load=("--rate=1000",))
     equal(list(found), ["lost"], "faults")
 
 
 @test("a message that one member gets twice is doubled")
 def _():
-    found, _result = faults_of("--fault=double")
+    found, _result = faults_of("--fault=double", load=("--rate=1000",))
     equal(list(found), ["doubled"], "faults")
 
 
