@@ -57,6 +57,8 @@ class WebSocket(asyncio.Protocol):
         plain.setblocking(False)
         if receive_buffer:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            # The kernel takes megabytes for a connection of large segments: then no server sees a slow reader.
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
 
         try:
             async with asyncio.timeout(limit):
