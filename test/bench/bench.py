@@ -12,6 +12,7 @@ from scenarios import SCENARIOS
 from servers import TOP
 
 TRIES = 4  # of a run that others disturb
+BUSY = 0.2  # share of the machine that others may have without a word
 
 
 def busy():
@@ -85,6 +86,10 @@ def show(name, results):
     goals = report.goal_lines(scenario, results)
     for what, value, wanted, reached in goals:
         print(f"- {what}: {report.number(value)}, goal {wanted}: {'reached' if reached else 'not reached'}")
+    shares = [others(each) for each in sum(results.values(), [])]
+    if max(shares) > BUSY:
+        print(f"\nOthers had up to {100 * max(shares):.0f} % of the machine meanwhile: only what is per "
+              "CPU-second means something.")
     sys.stdout.flush()
     return [dict(zip(("what", "value", "goal", "reached"), each)) for each in goals]
 

@@ -12,8 +12,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define EVENTS_MAX 512
-#define TICK       5000000u /* ns: how often a phase looks whether it is over */
+#define EVENTS_MAX   512
+#define DRAIN_FACTOR 10       /* drains at most so many times as long as it waits for a byte */
+#define TICK         5000000u /* ns: how often a phase looks whether it is over */
 
 void
 load_note(struct load *load, const char *format, ...)
@@ -165,10 +166,13 @@ measure(struct load *load)
         load_post_due(load, load->until);
     load->is_sending = false;
     load_take_moment(load, &load->last, true);
-    uint64_t limit = now + nanoseconds(options->drain);
-    /* And a little longer: what comes twice may come late. */
+    /* A server that is behind is slow and not lossy; and what comes twice may come late. */
+    uint64_t drain = nanoseconds(options->drain);
+    uint64_t limit = now + DRAIN_FACTOR * drain;
     uint64_t quiet = nanoseconds(options->quiet);
-    while (now < limit && !(load_is_complete(load) && now > load->last_byte + quiet))
+    load->last_byte = now;
+    while (now < limit && now < load->last_byte + drain &&
+           !(load_is_complete(load) && now > load->last_byte + quiet))
         now = turn(load, now + TICK);
 }
 

@@ -33,7 +33,7 @@ static const struct entry entries[] = {
     {"idle", FLAG, AT(idle), "nobody sends"},
     {"warm-up", SECONDS, AT(warm_up), "seconds before the measured time (1)"},
     {"duration", SECONDS, AT(duration), "the measured time (5)"},
-    {"drain", SECONDS, AT(drain), "the longest wait for what is under way at the end (5)"},
+    {"drain", SECONDS, AT(drain), "the longest wait at the end for the next byte under way (5)"},
     {"connect-rate", SECONDS, AT(connect_rate), "clients a second; 0: all at once (2000)"},
     {"connect-limit", SECONDS, AT(connect_limit), "longest time until all are there (60)"},
     {"quiet", SECONDS, AT(quiet), "seconds without a byte after which all was said (0.3)"},
