@@ -83,13 +83,14 @@ def show(name, results):
     print(f"\n### ({name}) {scenario.title}\n")
     for each in scenario.tables:
         print(report.TABLES[each](results) + "\n")
-    goals = report.goal_lines(scenario, results)
+    most = max(others(each) for each in sum(results.values(), []))
+    goals = report.goal_lines(scenario, results, most > BUSY)
+    verdict = {True: "reached", False: "not reached", None: "cannot be told on a busy machine"}
     for what, value, wanted, reached in goals:
-        print(f"- {what}: {report.number(value)}, goal {wanted}: {'reached' if reached else 'not reached'}")
-    shares = [others(each) for each in sum(results.values(), [])]
-    if max(shares) > BUSY:
-        print(f"\nOthers had up to {100 * max(shares):.0f} % of the machine meanwhile: only what is per "
-              "CPU-second means something.")
+        print(f"- {what}: {report.number(value)}, goal {wanted}: {verdict[reached]}")
+    if most > BUSY:
+        print(f"\nOthers had up to {100 * most:.0f} % of the machine meanwhile: times and what is a "
+              "second mean little, what is per CPU-second and memory do.")
     sys.stdout.flush()
     return [dict(zip(("what", "value", "goal", "reached"), each)) for each in goals]
 

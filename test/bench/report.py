@@ -131,8 +131,8 @@ def probe_table(results):
 TABLES = {"work": work_table, "arrival": arrival_table, "probe": probe_table}
 
 
-def goal_lines(scenario, results):
-    """[(what, value, goal, reached)] of those that could be measured."""
+def goal_lines(scenario, results, busy):
+    """[(what, value, goal, reached or not or None)] of those that could be measured."""
     figures = figures_of(results)
     lines = []
     for goal in scenario.goals:
@@ -144,7 +144,7 @@ def goal_lines(scenario, results):
             continue
         wanted = (f"at most {goal.at_most:g}" if goal.at_most is not None
                   else f"at least {number(goal.at_least)}")
-        lines.append((goal.what, value, wanted, goal.is_reached(value)))
+        lines.append((goal.what, value, wanted, None if busy and goal.of_time else goal.is_reached(value)))
     return lines
 
 
