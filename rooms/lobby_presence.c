@@ -139,6 +139,38 @@ take_in(struct lobby *lobby, struct member **members, size_t count)
     lock_drop(&lobby->lock);
 }
 
+/* Takes the member off its user's connections; the lobby's lock is held. */
+static void
+forget_connection(struct roster_user *user, const struct member *member)
+{
+    struct member **at = &user->local;
+
+    while (*at != NULL && *at != member)
+        at = &(*at)->same_user;
+    if (*at != NULL)
+        *at = member->same_user;
+}
+
+/* Forgets the members, whose arrival could not be stored: nobody has heard of them. */
+static void
+turn_away(struct lobby *lobby, struct member **members, size_t count)
+{
+    lock_take(&lobby->lock);
+    for (size_t i = 0; i < count; i++) {
+        struct roster_user *user = roster_find(&lobby->roster, members[i]->id);
+        if (user == NULL)
+            continue;
+        forget_connection(user, members[i]);
+        if (roster_is_held(user))
+            continue;
+        if (user->segment != NULL)
+            begin_grace(lobby, user);
+        else
+            roster_remove(&lobby->roster, user);
+    }
+    lock_drop(&lobby->lock);
+}
+
 void
 lobby_handle_arrivals(struct lobby *lobby, struct member **members, size_t count)
 {
@@ -161,6 +193,8 @@ lobby_handle_arrivals(struct lobby *lobby, struct member **members, size_t count
     lock_assert_none();
     int error = repo_users_arrive(lobby->rooms->repo, arrivals, count);
     report(lobby, error, count);
+    if (error != 0)
+        turn_away(lobby, members, count);
     for (size_t i = 0; i < count; i++)
         members[i]->operations->arrived(members[i], error);
     if (error != 0)
@@ -176,18 +210,6 @@ lobby_handle_arrivals(struct lobby *lobby, struct member **members, size_t count
 }
 
 /* ---- departures --------------------------------------------------------------------------- */
-
-/* Takes the member off its user's connections; the lobby's lock is held. */
-static void
-forget_connection(struct roster_user *user, const struct member *member)
-{
-    struct member **at = &user->local;
-
-    while (*at != NULL && *at != member)
-        at = &(*at)->same_user;
-    if (*at != NULL)
-        *at = member->same_user;
-}
 
 /* Stores that the users are not here any more, and tells of those who are nowhere. */
 static void

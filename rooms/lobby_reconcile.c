@@ -95,6 +95,17 @@ has_row(const struct users *users, const char *id, const char *instance)
            bsearch(&key, users->items, users->count, sizeof(key), compare_rows) != NULL;
 }
 
+/* Whether the user was let in here: who only arrives may still be turned away. */
+static bool
+is_let_in(const struct roster_user *user)
+{
+    const struct member *local = user->local;
+
+    while (local != NULL && local->presence == MEMBER_ABSENT)
+        local = local->same_user;
+    return local != NULL || user->grace_end != 0;
+}
+
 static void
 compare_user(struct roster_user *user, void *argument)
 {
@@ -102,7 +113,7 @@ compare_user(struct roster_user *user, void *argument)
     const char *instance = comparison->lobby->rooms->instance;
 
     if (roster_is_held(user)) {
-        if (!has_row(&comparison->stored, user->id, instance))
+        if (is_let_in(user) && !has_row(&comparison->stored, user->id, instance))
             append(&comparison->unstored, user->id, user->name, instance);
     } else if (user->segment != NULL && !has(&comparison->stored, user->id)) {
         append(&comparison->absent, user->id, user->name, "");

@@ -73,7 +73,10 @@ lobby_apply_left(struct lobby *lobby, const char *id)
     roster_remove(&lobby->roster, user);
 }
 
-/* Who is here of the user that an invitation is for, each held; the lobby's lock is held. */
+/*
+ * Who is here of the user that an invitation is for, each held; the lobby's lock is held. Who only
+ * arrives, and was not welcomed yet, is called back.
+ */
 static struct member **
 invited(struct lobby *lobby, const struct event_general *event, size_t *count)
 {
@@ -89,6 +92,8 @@ invited(struct lobby *lobby, const struct event_general *event, size_t *count)
         members = malloc(*count * sizeof(struct member *));
     *count = 0;
     for (struct member *at = to->local; at != NULL && members != NULL; at = at->same_user) {
+        if (at->presence == MEMBER_ABSENT)
+            continue;
         at->operations->hold(at);
         members[(*count)++] = at;
     }

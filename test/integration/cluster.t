@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 """Several instances with one database and one Redis are one chat."""
+import itertools
 import random
 
 from redis import *
@@ -58,10 +59,12 @@ async def _():
         await ann.expect("send-message", message="Carl joined the room", target={"id": room})
         await carl.send({"action": "leave-room", "message": room})
         await ann.expect("send-message", message="Carl left the room", target={"id": room})
-        await bob.post(room, "both notices have passed")
-        await ann.expect("send-message", message="both notices have passed")
-        for text in "Carl joined the room", "Carl left the room":
-            equal(len(ann.has("send-message", message=text)), 1, text)
+        for one, other in (bob, ann), (ann, bob):
+            await one.post(room, f"both notices have passed {other.name}")
+            await other.expect("send-message", message=f"both notices have passed {other.name}")
+        for each in ann, bob:
+            for text in "Carl joined the room", "Carl left the room":
+                equal(len(each.has("send-message", message=text)), 1, f"{text}, as {each.name} hears it")
         await close_all(ann, bob, carl)
 
 
@@ -87,22 +90,21 @@ async def _():
 
 @test("two on two instances who open it at the same time get the same room")
 async def _():
+    async def open_private(one, other):
+        await one.send({"action": "join-room-private", "message": other.id})
+        return (await one.expect("room-joined", sender={"id": other.id}))["target"]
+
     with Cluster(2) as cluster:
-        for i in range(15):
-            ann, bob = await asyncio.gather(Client.connect(cluster.servers[0], f"Ann {i}"),
-                                            Client.connect(cluster.servers[1], f"Bob {i}"))
-            await ann.expect("user-join", sender={"id": bob.id})
-            await bob.expect("user-join", sender={"id": ann.id})
-
-            async def open_private(one, other):
-                await one.send({"action": "join-room-private", "message": other.id})
-                return await one.expect("room-joined", sender={"id": other.id})
-
+        users = [await connect_all(server, *(f"{name} {i}" for i in range(7)))
+                 for server, name in zip(cluster.servers, ("Ann", "Bob"))]
+        for each in itertools.chain(*users):
+            await until_async(lambda: len(online(each)) == 14, "all know of all")
+        for ann, bob in itertools.product(*users):
             rooms = await asyncio.gather(open_private(ann, bob), open_private(bob, ann))
-            equal(rooms[0]["target"], rooms[1]["target"], f"attempt {i}")
-            await ann.post(rooms[0]["target"]["id"], "hello")
-            await bob.expect("send-message", message="hello", seq=1)
-            await close_all(ann, bob)
+            equal(rooms[0], rooms[1], f"the room of {ann.name} and {bob.name}")
+            await ann.post(rooms[0]["id"], "hello")
+            await bob.expect("send-message", message="hello", seq=1, target={"id": rooms[0]["id"]})
+        await close_all(*itertools.chain(*users))
 
 
 @test("a private chat with one who has just left the other instance waits for the return")
@@ -167,16 +169,15 @@ async def _():
         bob = await Client.connect(cluster.servers[1], "Bob")
         names = [f"room {i}" for i in range(100)]
 
-        async def join(client):
-            for name in names:
-                await client.send({"action": "join-room", "message": name})
-            ids = {}
-            for name in names:
-                joined = await client.expect("room-joined", target={"name": name})
-                ids[name] = joined["target"]["id"]
-            return ids
+        async def joined(client):
+            return {name: (await client.expect("room-joined", target={"name": name}))["target"]["id"]
+                    for name in names}
 
-        ids = await asyncio.gather(join(ann), join(bob))
+        # Each of them is asked of both in the same moment, now of the one first, now of the other.
+        for i, name in enumerate(names):
+            for each in (ann, bob) if i % 2 else (bob, ann):
+                await each.send({"action": "join-room", "message": name})
+        ids = [await joined(each) for each in (ann, bob)]
         equal(ids[0], ids[1], "ids")
         equal(len(set(ids[0].values())), 100, "rooms")
         for each in ann, bob:

@@ -47,6 +47,7 @@ async def _():
         await is_mended(cluster, ann, bob, room)
         users = re.findall(r" name=chatd:\S+ .*\buser=(\S+)", redis.command("CLIENT", "LIST").decode())
         equal(users, ["chat"] * 6, "the users of a publisher, a lobby and a room on each instance")
+        equal(redis.command("ACL", "LOG"), [], "what Redis has denied it")
         never_told(cluster, SECRET)
         await close_all(ann, bob)
 

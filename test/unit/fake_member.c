@@ -139,7 +139,11 @@ answered(struct member *member, unsigned count)
 static void
 arrived(struct member *member, int error)
 {
-    fake_of(member)->arrival_error = error;
+    struct fake_member *fake = fake_of(member);
+
+    fake->arrival_error = error;
+    if (fake->on_arrival != NULL)
+        fake->on_arrival(fake);
 }
 
 static bool

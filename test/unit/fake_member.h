@@ -20,9 +20,10 @@ struct fake_member {
     char **documents; /* every document that it was sent, in order */
     size_t count;
     size_t capacity;
-    size_t looked_at;      /* documents before this one were matched by fake_expect */
-    int arrival_error;     /* what `arrived` said */
-    atomic_bool is_behind; /* what it answers to that */
+    size_t looked_at;  /* documents before this one were matched by fake_expect */
+    int arrival_error; /* what `arrived` said */
+    void (*on_arrival)(struct fake_member *fake); /* called by `arrived`, if not NULL */
+    atomic_bool is_behind;                        /* what it answers to that */
 };
 
 /* A folder of its own with a database in it, and rooms over that. */

@@ -124,6 +124,39 @@ post(struct fake_member *fake, const char *room_id, const char *text)
     fake_wait_answered(fake);
 }
 
+/* Called while Bob arrives: Cid invites him and Dan. */
+static struct fake_member *cid;
+static struct fake_member *dan;
+
+static void
+invite_both(struct fake_member *bob)
+{
+    lobby_invite(rooms.rooms.lobby, &cid->member, bob->member.id, 0);
+    lobby_invite(rooms.rooms.lobby, &cid->member, dan->member.id, 0);
+    /* The invitations are taken one after the other. */
+    ok(fake_expect(dan, "\"room-joined\"", cid->member.id) != NULL, "who is there is brought in");
+    ok(fake_count(bob, "\"room-joined\"") == 0, "who is not welcomed yet hears of no room");
+}
+
+static void
+test_invitation_before_welcome(void)
+{
+    struct fake_member *bob = fake_member_new("Bob");
+
+    cid = fake_member_new("Cid");
+    dan = fake_member_new("Dan");
+    fake_arrive(cid, &rooms, 0);
+    fake_arrive(dan, &rooms, 0);
+    if (!is_listed(cid, cid) || !is_listed(dan, dan))
+        abort();
+    bob->on_arrival = invite_both;
+    fake_arrive(bob, &rooms, 0);
+    ok(is_listed(bob, bob), "and is let in all the same");
+    leave(bob);
+    leave(cid);
+    leave(dan);
+}
+
 static void
 test_call_back(struct fake_member *ann)
 {
@@ -148,6 +181,11 @@ test_call_back(struct fake_member *ann)
         abort();
     snprintf(id, sizeof(id), "%s", strstr(joined, "\"id\":\"") + strlen("\"id\":\""));
     post(ann, id, "while you were away");
+    /* Her invitation has gone by when somebody who comes after it is announced. */
+    struct fake_member *eve = fake_member_new("Eve");
+    fake_arrive(eve, &rooms, 0);
+    (void)is_listed(ann, eve);
+    leave(eve);
     fake_arrive(again, &rooms, seen);
     ok(is_listed(again, again), "Bob comes back");
     joined = fake_expect(again, "\"room-joined\"", ann->member.id);
@@ -180,6 +218,7 @@ main(void)
     test_connections(ann);
     test_grace(ann);
     test_elsewhere(ann);
+    test_invitation_before_welcome();
     test_call_back(ann);
     leave(ann);
     fake_rooms_close(&rooms);
