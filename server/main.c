@@ -1,4 +1,5 @@
 #include "rooms/log.h"
+#include "server/futex_table.h"
 #include "server/options.h"
 #include "server/server.h"
 
@@ -59,6 +60,9 @@ main(int argc, char **argv)
         return EXIT_USAGE;
     }
     int error = block_signals(&signals);
+    /* About half of all threads: a few that share a slot are found soon enough. */
+    if (error == 0 && futex_table_size(options.max_rooms) != 0)
+        log_warnx("futex-table-not-sized rooms=%u", options.max_rooms);
     if (error == 0)
         error = options.check ? server_check(&options, why, sizeof(why))
                               : server_start(&server, &options, why, sizeof(why));
