@@ -27,7 +27,7 @@ member_init(struct member *member, const struct member_operations *operations, c
 void
 member_destroy(struct member *member)
 {
-    assert(member->memberships == NULL && member->resting == NULL);
+    assert(member->memberships == NULL && member->jobs == NULL);
     lock_destroy(&member->lock);
 }
 

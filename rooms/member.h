@@ -94,7 +94,7 @@ struct member {
     struct member *lobby_next;                  /* [lobby's lock] */
     struct member *lobby_previous;              /* [lobby's lock] */
     struct member *same_user;                   /* [lobby's lock] another one here of this user */
-    struct reading_job *resting;                /* [historian's lock] until it is drained */
+    struct reading_job *jobs;                   /* [historian's lock] the last one of a ring */
     struct member_identity *identity;           /* [T] of the lobby, until it is stored */
     int64_t seen;                               /* [T] of the lobby; of the identity */
     int64_t call_back_at;                       /* [T] of the lobby; clock_monotonic_ms */
@@ -104,6 +104,7 @@ struct member {
     uint16_t room_count;                        /* [m] */
     bool gone;                                  /* [m] it has left everything, for good */
     uint8_t presence;                           /* [lobby's lock] enum member_presence */
+    uint8_t reading;                            /* [historian's lock] of the historian */
     char id[IDENTIFIER_SIZE];                   /* [I] the user's id */
 };
 

@@ -168,8 +168,8 @@ test_behind(void)
     (void)fake_join_since(cid, &rooms, "behind", 0);
     ok(member_leave(&cid->member, id) == 0, "who has not caught up yet may leave");
     fill(ann, id, 1); /* behind which the leave is handled */
-    wake(cid);
     (void)fake_join_since(cid, &rooms, "behind", 101);
+    wake(cid); /* for the first time as well as for the second */
     ok(gets_range(cid, 102, 103) && fake_count(cid, "\"seq\":") == 2,
        "and come back, and gets nothing of the first time");
 
@@ -329,6 +329,32 @@ test_history(void)
     fake_member_free(bob);
 }
 
+/* Bob keeps busy whoever reads for him, and has much more to be read. */
+static void
+test_turns(void)
+{
+    struct fake_member *ann = fake_member_new("Ann");
+    struct fake_member *bob = fake_member_new("Bob");
+    struct history_range newest = {.before = UINT64_MAX, .limit = 5, .newest = true};
+    enum { PAGES = 10 };
+    char id[IDENTIFIER_SIZE];
+
+    fake_join(ann, &rooms, "turns", id);
+    fake_join(bob, &rooms, "turns", NULL);
+    fill(ann, id, 5);
+    pthread_mutex_lock(&bob->mutex);
+    atomic_fetch_add(&bob->under_way, PAGES);
+    for (int i = 0; i < PAGES; i++)
+        if (member_read_history(&bob->member, id, &newest, NULL) != 0)
+            abort();
+    ok(read_page(ann, id, newest) != NULL, "who asks for much does not keep others waiting");
+    pthread_mutex_unlock(&bob->mutex);
+    fake_wait_answered(bob);
+    ok(fake_count(bob, "\"history\"") == PAGES, "and gets all of it");
+    fake_member_free(ann);
+    fake_member_free(bob);
+}
+
 static void
 test_typing(void)
 {
@@ -424,6 +450,7 @@ main(void)
     test_behind();
     test_traffic();
     test_history();
+    test_turns();
     test_typing();
     test_unreadable();
     test_roll();
