@@ -9,11 +9,8 @@
 #include "server/server.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 static struct message *
 welcome(const struct client *client)
@@ -98,10 +95,7 @@ client_start(struct server *server, int socket, const struct identity *identity,
              struct client **out)
 {
     struct member_identity stored = {.expires = identity->expires, .seen = identity->seen};
-    int on = 1;
 
-    if (setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
-        return -errno;
     struct client *client = client_new(server, identity);
     if (client == NULL)
         return -ENOMEM;

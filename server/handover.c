@@ -1,13 +1,44 @@
 #include "server/handover.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <civetweb.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define ACCEPTED_MAX 1024 /* descriptors below this can be found */
+
+/*
+ * Who was accepted last under each low descriptor: (address << 32 | port << 16 | 1), or 0. An entry
+ * outlives its connection, so what is found here is looked at before it is believed.
+ */
+static _Atomic uint64_t accepted[ACCEPTED_MAX];
+
+static uint64_t
+pack(const struct sockaddr_in *peer)
+{
+    return (uint64_t)peer->sin_addr.s_addr << 32 | (uint64_t)peer->sin_port << 16 | 1;
+}
+
+/* Its name for the linker is accept: a program's goes before the C library's, in libraries as well. */
+int handover_accept(int listener, struct sockaddr *address, socklen_t *size) __asm__("accept");
+
+int
+handover_accept(int listener, struct sockaddr *address, socklen_t *size)
+{
+    int descriptor = accept4(listener, address, size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (descriptor >= 0 && descriptor < ACCEPTED_MAX && address != NULL &&
+        *size == sizeof(struct sockaddr_in) && address->sa_family == AF_INET)
+        atomic_store(&accepted[descriptor], pack((const struct sockaddr_in *)address));
+    return descriptor;
+}
 
 int
 handover_open(struct handover *handover)
@@ -16,14 +47,15 @@ handover_open(struct handover *handover)
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
+    int base = pair[1] + HANDOVER_DESCRIPTORS;
     /* Closed at once: whoever reads from the first one is told the end. */
-    if (close(pair[1]) < 0) {
-        int error = errno;
+    if (close(pair[1]) < 0 || base > ACCEPTED_MAX) {
+        int error = base > ACCEPTED_MAX ? EMFILE : errno;
         close(pair[0]);
         return -error;
     }
     handover->dummy = pair[0];
-    handover->base = pair[1] + HANDOVER_DESCRIPTORS;
+    handover->base = base;
     return 0;
 }
 
@@ -40,8 +72,7 @@ fits(int descriptor, const struct sockaddr_in *peer, in_port_t own_port)
     socklen_t size = sizeof(address);
 
     if (getpeername(descriptor, (struct sockaddr *)&address, &size) < 0 ||
-        size != sizeof(address) || address.sin_family != AF_INET ||
-        address.sin_port != peer->sin_port || address.sin_addr.s_addr != peer->sin_addr.s_addr)
+        size != sizeof(address) || address.sin_family != AF_INET || pack(&address) != pack(peer))
         return false;
     size = sizeof(address);
     return getsockname(descriptor, (struct sockaddr *)&address, &size) == 0 &&
@@ -59,7 +90,8 @@ find(const struct handover *handover, const struct mg_request_info *request)
         return -EAFNOSUPPORT;
     peer.sin_port = htons((in_port_t)request->remote_port);
     for (int descriptor = 0; descriptor < handover->base; descriptor++) {
-        if (!fits(descriptor, &peer, htons((in_port_t)request->server_port)))
+        if (atomic_load_explicit(&accepted[descriptor], memory_order_relaxed) != pack(&peer) ||
+            !fits(descriptor, &peer, htons((in_port_t)request->server_port)))
             continue;
         if (found >= 0)
             return -EEXIST;
@@ -77,9 +109,7 @@ handover_take(const struct handover *handover, const struct mg_request_info *req
     int ours = fcntl(theirs, F_DUPFD_CLOEXEC, handover->base);
     if (ours < 0)
         return -errno;
-    int flags = fcntl(ours, F_GETFL);
-    if (flags < 0 || fcntl(ours, F_SETFL, flags | O_NONBLOCK) < 0 ||
-        dup3(handover->dummy, theirs, O_CLOEXEC) < 0) {
+    if (dup3(handover->dummy, theirs, O_CLOEXEC) < 0) {
         int error = errno;
         close(ours);
         return -error;

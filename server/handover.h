@@ -6,8 +6,10 @@
  * descriptor at whose other end nobody is takes its place in civetweb: it reads an end of file,
  * cleans up, and its worker is free, while the TCP connection lives on.
  *
- * civetweb does not tell the descriptor. It is found among the low ones, where civetweb's are since
- * ours, of clients and of the bus, are moved up: the one socket whose peer is the request's, and whose own port is the server's.
+ * civetweb does not tell the descriptor. But it has it of accept(2), and the accept of this process
+ * is in handover.c: it notes who was accepted under which of the low descriptors, where civetweb's
+ * are since ours, of clients and of the bus, are moved up. A note is believed when the socket's peer
+ * is the request's, and its own port the server's.
  */
 #ifndef SERVER_HANDOVER_H
 #define SERVER_HANDOVER_H
@@ -29,7 +31,7 @@ void handover_close(struct handover *handover);
 
 /*
  * Takes the connection of the request over. Called in civetweb's ready handler, by its worker. On
- * success *socket is the caller's; on failure the connection stays with civetweb: -ENOENT when it
+ * success *socket, which does not block, is the caller's; on failure the connection stays with civetweb: -ENOENT when it
  * is not found, -EEXIST when two sockets fit (the same peer, connected to two addresses of this
  * machine), -EMFILE, …
  */

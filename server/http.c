@@ -157,7 +157,7 @@ start_civetweb(struct http *http, char *why, size_t why_size)
         "500",
         "decode_url",
         "no",
-        "tcp_nodelay",
+        "tcp_nodelay", /* for the clients that connections become, too */
         "1",
         "access_control_allow_origin",
         "",

@@ -216,6 +216,8 @@ handle_ready(struct mg_connection *connection, void *argument)
         log_warn(-error, "client-not-started peer=%s:%d", request->remote_addr,
                  request->remote_port);
     atomic_fetch_add(&upgrade->server->counters.refused, 1);
+    /* Else civetweb waits, however long, for what comes. */
+    mg_disable_connection_keep_alive(connection);
 }
 
 /*
