@@ -1,7 +1,7 @@
 /*
  * Calling back: who comes back is brought into its private rooms in which something was said
- * meanwhile. A client that resumes them by itself is given the time to do so. The lobby's thread
- * only.
+ * meanwhile. A client that resumes them by itself is given the time to do so, also where it is
+ * invited by then. The lobby's thread only, but for what is kept until then.
  */
 #include "rooms/lobby_internal.h"
 
@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CALL_BACK_AFTER_MS  1000 /* the list of who is online was given */
@@ -38,11 +39,62 @@ add_call(void *argument, const struct repo_room *room, uint64_t since)
     return 0;
 }
 
+/* Somebody opened a private room with a member, or wrote to it there. */
+struct invitation {
+    struct invitation *next;
+    uint64_t last_seq;
+    char from_id[REPO_ID_SIZE];
+};
+
+void
+lobby_keep_invitation(struct member *member, const char *from_id, uint64_t last_seq)
+{
+    size_t count = 0;
+
+    /* The first one from somebody has the lowest number. */
+    for (const struct invitation *at = member->invitations; at != NULL; at = at->next) {
+        if (strcmp(at->from_id, from_id) == 0 || ++count == CALL_BACK_MAX)
+            return;
+    }
+    struct invitation *kept = malloc(sizeof(*kept));
+    if (kept == NULL) {
+        log_warn(ENOMEM, "invitation-lost to=%s", member->id);
+        return;
+    }
+    snprintf(kept->from_id, sizeof(kept->from_id), "%s", from_id);
+    kept->last_seq = last_seq;
+    kept->next = member->invitations;
+    member->invitations = kept;
+}
+
+static void
+free_invitations(struct invitation *invitations)
+{
+    while (invitations != NULL) {
+        struct invitation *next = invitations->next;
+        free(invitations);
+        invitations = next;
+    }
+}
+
+void
+lobby_forget_invitations(struct member *member)
+{
+    free_invitations(member->invitations);
+    member->invitations = NULL;
+}
+
 static void
 call_back(struct lobby *lobby, struct member *member)
 {
     struct calls calls = {.member = member};
 
+    /* Before it is read, so that what comes in between comes in one of the two ways. */
+    lock_take(&lobby->lock);
+    struct invitation *invitations = member->invitations;
+    member->invitations = NULL;
+    member->called_back = true;
+    lock_drop(&lobby->lock);
     lock_assert_none();
     int error =
         repo_private_missed(lobby->rooms->repo, member->id, member->seen - CALL_BACK_MARGIN_MS,
@@ -50,6 +102,10 @@ call_back(struct lobby *lobby, struct member *member)
     for (size_t i = 0; i < calls.count && error == 0; i++)
         error = member_accept_private(member, lobby->rooms, calls.rooms[i].other_id,
                                       calls.rooms[i].since);
+    /* Those in whose rooms nothing was said yet. */
+    for (const struct invitation *at = invitations; at != NULL && error == 0; at = at->next)
+        error = member_accept_private(member, lobby->rooms, at->from_id, at->last_seq);
+    free_invitations(invitations);
     /* Whoever has gone, or is in as many rooms as it may, is not for the log. */
     if (error != 0 && error != -ECANCELED && error != -EMFILE)
         log_warn(-error, "call-back-failed user=%s", member->id);

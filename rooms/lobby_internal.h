@@ -73,6 +73,12 @@ int64_t lobby_call_back_at(const struct lobby *lobby);
 void lobby_do_call_backs(struct lobby *lobby);
 void lobby_drop_call_backs(struct lobby *lobby);
 
+/* Keeps an invitation until the member is called back; the lobby's lock is held. */
+void lobby_keep_invitation(struct member *member, const char *from_id, uint64_t last_seq);
+
+/* Forgets what was kept; the lobby's lock is held. */
+void lobby_forget_invitations(struct member *member);
+
 /* The subscriber's thread: until the channel is stopped. */
 void *lobby_subscriber_main(void *argument);
 

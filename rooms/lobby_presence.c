@@ -203,6 +203,7 @@ lobby_handle_arrivals(struct lobby *lobby, struct member **members, size_t count
     lock_take(&lobby->lock);
     for (size_t i = 0; i < count; i++) {
         members[i]->presence = MEMBER_WAITING;
+        members[i]->called_back = members[i]->seen == 0;
         link_member(&lobby->waiting, members[i]);
     }
     lock_drop(&lobby->lock);
@@ -255,6 +256,7 @@ lobby_handle_departures(struct lobby *lobby, struct member **members, size_t cou
         if (members[i]->presence != MEMBER_ABSENT)
             unlink_member(lobby, members[i]);
         members[i]->presence = MEMBER_ABSENT;
+        lobby_forget_invitations(members[i]);
         struct roster_user *user = roster_find(&lobby->roster, members[i]->id);
         if (user == NULL || user->local == NULL)
             continue;

@@ -74,8 +74,8 @@ lobby_apply_left(struct lobby *lobby, const char *id)
 }
 
 /*
- * Who is here of the user that an invitation is for, each held; the lobby's lock is held. Who only
- * arrives, and was not welcomed yet, is called back.
+ * Who is here of the user that an invitation is for, each held, but for those that are still to be
+ * called back, for which it is kept; the lobby's lock is held.
  */
 static struct member **
 invited(struct lobby *lobby, const struct event_general *event, size_t *count)
@@ -86,13 +86,17 @@ invited(struct lobby *lobby, const struct event_general *event, size_t *count)
     *count = 0;
     if (to == NULL || strcmp(event->to_id, event->user_id) == 0)
         return NULL;
-    for (const struct member *at = to->local; at != NULL; at = at->same_user)
-        (*count)++;
+    for (struct member *at = to->local; at != NULL; at = at->same_user) {
+        if (at->called_back)
+            (*count)++;
+        else
+            lobby_keep_invitation(at, event->user_id, event->last_seq);
+    }
     if (*count > 0)
         members = malloc(*count * sizeof(struct member *));
     *count = 0;
     for (struct member *at = to->local; at != NULL && members != NULL; at = at->same_user) {
-        if (at->presence == MEMBER_ABSENT)
+        if (!at->called_back)
             continue;
         at->operations->hold(at);
         members[(*count)++] = at;

@@ -170,7 +170,7 @@ join_key(struct member *member, struct rooms *rooms, const char *key, const stru
         room_rele(room);
         /* It retired in between, so the registry starts another one. */
         if (error != -ESHUTDOWN)
-            return error;
+            return error != -EALREADY ? error : 0;
     }
 }
 

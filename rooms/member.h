@@ -95,6 +95,7 @@ struct member {
     struct member *lobby_previous;              /* [lobby's lock] */
     struct member *same_user;                   /* [lobby's lock] another one here of this user */
     struct reading_job *jobs;                   /* [historian's lock] the last one of a ring */
+    struct invitation *invitations;             /* [lobby's lock] kept until it is called back */
     struct member_identity *identity;           /* [T] of the lobby, until it is stored */
     int64_t seen;                               /* [T] of the lobby; of the identity */
     int64_t call_back_at;                       /* [T] of the lobby; clock_monotonic_ms */
@@ -104,8 +105,9 @@ struct member {
     uint16_t room_count;                        /* [m] */
     bool gone;                                  /* [m] it has left everything, for good */
     uint8_t presence;                           /* [lobby's lock] enum member_presence */
-    uint8_t reading;                            /* [historian's lock] of the historian */
-    char id[IDENTIFIER_SIZE];                   /* [I] the user's id */
+    bool called_back;         /* [lobby's lock] invitations are not kept any more */
+    uint8_t reading;          /* [historian's lock] of the historian */
+    char id[IDENTIFIER_SIZE]; /* [I] the user's id */
 };
 
 /* Starts a member that is in no room; `name` must live as long as it does. */

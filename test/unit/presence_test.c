@@ -188,16 +188,18 @@ test_call_back(struct fake_member *ann)
     leave(eve);
     fake_arrive(again, &rooms, seen);
     ok(is_listed(again, again), "Bob comes back");
+    post(ann, id, "and now");
     joined = fake_expect(again, "\"room-joined\"", ann->member.id);
-    ok(fake_number(joined, "since") == 0, "is brought into the room");
+    ok(fake_number(joined, "since") == 0, "is brought into the room, from where he left off");
     ok(fake_expect(again, "while you were away", NULL) != NULL, "and gets what was said");
+    ok(fake_expect(again, "and now", NULL) != NULL, "even what was said when he was back");
 
     ok(member_leave(&again->member, id) == 0, "he leaves it");
-    fake_arrive(tab, &rooms, clock_realtime_ms() + 60000);
+    fake_arrive(tab, &rooms, 0);
     ok(is_listed(tab, tab), "and has another connection");
     post(ann, id, "one more thing");
     joined = fake_expect(again, "\"room-joined\"", ann->member.id);
-    ok(fake_number(joined, "since") == 1 && fake_expect(again, "one more thing", NULL) != NULL,
+    ok(fake_number(joined, "since") == 2 && fake_expect(again, "one more thing", NULL) != NULL,
        "who is written to is brought in again");
     ok(fake_expect(tab, "\"room-joined\"", ann->member.id) != NULL &&
            fake_expect(tab, "one more thing", NULL) != NULL,
