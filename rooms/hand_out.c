@@ -100,6 +100,8 @@ room_hand_out_hints(struct room *room, struct message *const *messages, size_t c
 {
     assert(count <= HAND_OUT_MAX);
     lock_take(&room->lock);
-    deliver(room, messages, count, true);
+    /* Among so many nobody reads them, and they would cost more than what is said. */
+    if (room->member_count <= HINTED_MEMBERS_MAX)
+        deliver(room, messages, count, true);
     lock_drop(&room->lock);
 }

@@ -46,7 +46,9 @@ room_rele(struct room *room)
     if (atomic_fetch_sub_explicit(&room->references, 1, memory_order_acq_rel) != 1)
         return;
     assert(room->member_count == 0);
+    assert(room->notice_count == 0 && room->users.count == 0);
     free(room->members);
+    room_users_free(&room->users);
     lock_condition_destroy(&room->caught_up);
     lock_destroy(&room->lock);
     mailbox_destroy(&room->mailbox);
@@ -168,6 +170,17 @@ close_room(struct room *room)
     log_info("room-close id=%s", room->stored.id);
 }
 
+/* Stores the posts; who joined before is told of before it speaks. */
+static void
+handle_posts(struct room *room, struct room_post **posts, size_t *count)
+{
+    if (*count == 0)
+        return;
+    room_tell_notices(room);
+    room_handle_posts(room, posts, *count);
+    *count = 0;
+}
+
 /* Handles a batch: joins and leaves at once, and posts, in their order, in one go at its end. */
 static void
 handle(struct room *room, struct mail *batch)
@@ -200,20 +213,18 @@ handle(struct room *room, struct mail *batch)
             break;
         case ROOM_LEAVE:
             /* What it posted before it left still refers to its membership. */
-            room_handle_posts(room, posts, post_count);
-            post_count = 0;
+            handle_posts(room, posts, &post_count);
             room_handle_leave(room, mail->membership);
             break;
         case ROOM_STOP:
             room->stopping = true;
             break;
         }
-        if (post_count == BATCH_MAX) {
-            room_handle_posts(room, posts, post_count);
-            post_count = 0;
-        }
+        if (post_count == BATCH_MAX)
+            handle_posts(room, posts, &post_count);
     }
-    room_handle_posts(room, posts, post_count);
+    handle_posts(room, posts, &post_count);
+    room_tell_notices(room);
     room_roll_store(room);
 }
 

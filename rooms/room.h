@@ -24,6 +24,8 @@ struct rooms;
 
 #define ROLL_MAX 32 /* changes to the roll that are stored in one go */
 
+#define HINTED_MEMBERS_MAX 1000 /* members here of a room in which notices and typing are told */
+
 enum room_request {
     ROOM_JOIN,       /* a new membership */
     ROOM_JOIN_AGAIN, /* of one that is in already: to be answered only */
@@ -60,12 +62,13 @@ struct membership {
     bool is_catching_up;            /* [T] of the room: a historian reads for it */
     atomic_bool
         left; /* [a] nothing more is delivered of what it missed; set under the room's lock */
-    atomic_bool types;              /* [a] its `typing` is in the mailbox */
-    struct membership *next_behind; /* [T] of the room: among those that catch up */
-    uint64_t since;                 /* [I] the seq that the member has, or MEMBER_SINCE_NONE */
-    uint64_t last;                  /* [T] of the historian, or of the room: was delivered */
-    int failure;                    /* the same: why it cannot catch up */
-    int64_t typed;                  /* [T] of the room: when it last told so */
+    atomic_bool types;                /* [a] its `typing` is in the mailbox */
+    struct membership *next_behind;   /* [T] of the room: among those that catch up */
+    struct membership *next_in_chain; /* [T] of the room: in its `users` */
+    uint64_t since;                   /* [I] the seq that the member has, or MEMBER_SINCE_NONE */
+    uint64_t last;                    /* [T] of the historian, or of the room: was delivered */
+    int failure;                      /* the same: why it cannot catch up */
+    int64_t typed;                    /* [T] of the room: when it last told so */
 };
 
 struct room_post {
@@ -79,6 +82,14 @@ struct room_post {
 struct roll_entry {
     char user_id[REPO_ID_SIZE];
     bool joins;
+};
+
+/* Those who were told that they are in, by their user's id (room_users.c); all zero: nobody. */
+struct room_users {
+    struct membership **chains; /* `mask` + 1 of them, or NULL: there is only one */
+    struct membership *only;
+    size_t mask;
+    size_t count;
 };
 
 struct room {
@@ -100,9 +111,12 @@ struct room {
     struct membership **members; /* [m] */
     size_t member_count;         /* [m] */
     struct membership
-        *first_behind; /* [T] of the room: those that catch up, not in `members` yet */
-    size_t roll_count; /* [T] of the room */
-    bool roll_fails;   /* [T] of the room: the last change was not stored */
+        *first_behind;        /* [T] of the room: those that catch up, not in `members` yet */
+    struct room_users users;  /* [T] of the room */
+    struct message **notices; /* [T] of the room: not told yet; NULL, or room for so many */
+    size_t notice_count;      /* [T] of the room */
+    size_t roll_count;        /* [T] of the room */
+    bool roll_fails;          /* [T] of the room: the last change was not stored */
     struct roll_entry roll[ROLL_MAX]; /* [T] of the room: changes that are not stored yet */
     size_t member_capacity;           /* [m] */
     _Atomic uint64_t delivered; /* [a] the last seq that was handed out; changed under `lock` */
@@ -142,14 +156,23 @@ void room_handle_caught_up(struct room *room, struct membership *membership);
 
 /* Who is in it (room_members.c); the room's thread only. */
 
-/* Tells people, in a public room, that the member has `what` ("joined", "left"). */
-void room_publish_notice(struct room *room, const struct member *member, const char *what);
+/*
+ * Has people told, in a public room that is not too large for it, that the member has `what`
+ * ("joined", "left").
+ */
+void room_add_notice(struct room *room, const struct member *member, const char *what);
 
-/* Whether another connection here of the member's user is in the room. */
-bool room_has_another(const struct room *room, const struct membership *membership);
+/* Tells what was added, in one go. */
+void room_tell_notices(struct room *room);
 
 void room_handle_leave(struct room *room, struct membership *membership);
 void room_handle_typing(struct room *room, struct membership *membership);
+
+/* By the user's id, who is in (room_users.c); the room's thread only. */
+void room_users_add(struct room_users *users, struct membership *membership);
+void room_users_remove(struct room_users *users, struct membership *membership);
+bool room_users_have(struct room_users *users, const char *user_id);
+void room_users_free(struct room_users *users);
 
 /* Notes a change of the room's roll, stored soon. The room's thread; blocks on the repository. */
 void room_roll_add(struct room *room, const char *user_id, bool joins);
@@ -199,7 +222,10 @@ void room_refuse_post(struct room *room, struct room_post *post, int error);
  */
 bool room_hand_out(struct room *room, struct message *const *messages, size_t count);
 
-/* Hands out messages without a seq. The same limits. */
+/*
+ * Hands out messages without a seq, hints for people, unless more than HINTED_MEMBERS_MAX would get
+ * them. The same limits.
+ */
 void room_hand_out_hints(struct room *room, struct message *const *messages, size_t count);
 
 /* The subscriber's thread (subscriber.c): hands out until the channel is stopped. */

@@ -220,12 +220,14 @@ room_handle_join(struct room *room, struct membership *membership)
         assert(!is_mine); /* the mailbox of a room that serves is open */
         return;
     }
+    bool is_first = !room_users_have(&room->users, member->id);
+    room_users_add(&room->users, membership);
     room_roll_add(room, member->id, true);
     if (!membership->invited)
         member->operations->answered(member, 1);
     /* Who comes back was never away, as far as people are concerned. */
-    if (membership->since == MEMBER_SINCE_NONE && !room_has_another(room, membership))
-        room_publish_notice(room, member, "joined");
+    if (membership->since == MEMBER_SINCE_NONE && is_first)
+        room_add_notice(room, member, "joined");
     if (!membership->invited)
         room_invite_other(room, member, atomic_load(&room->delivered));
 }
@@ -280,6 +282,7 @@ room_handle_caught_up(struct room *room, struct membership *membership)
         log_warn(-error, "catch-up-failed room=%s seq=%llu", room->stored.id,
                  (unsigned long long)membership->last);
         membership->admitted = false;
+        room_users_remove(&room->users, membership);
         expel(room, membership, error);
     }
 }

@@ -8,46 +8,49 @@
 #include "rooms/rooms.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define TYPING_MS 1000 /* in which a member's typing is told once */
+#define TYPING_MS   1000 /* in which a member's typing is told once */
+#define NOTICES_MAX 64   /* that are told in one go */
+
+static bool
+is_hinted(const struct room *room)
+{
+    return room->member_count <= HINTED_MEMBERS_MAX;
+}
 
 /* A notice is a hint for people: without memory there is none. */
 void
-room_publish_notice(struct room *room, const struct member *member, const char *what)
+room_add_notice(struct room *room, const struct member *member, const char *what)
 {
     char text[REPO_USER_NAME_SIZE + 32];
 
-    if (room->stored.is_private)
+    if (room->stored.is_private || !is_hinted(room))
+        return;
+    if (room->notice_count == NOTICES_MAX)
+        room_tell_notices(room);
+    if (room->notices == NULL)
+        room->notices = malloc(NOTICES_MAX * sizeof(struct message *));
+    if (room->notices == NULL)
         return;
     snprintf(text, sizeof(text), "%s %s the room", member->name, what);
     struct message *notice = event_notice(&room->stored, text);
-    if (notice == NULL)
-        return;
-    channel_publish_elsewhere(room->channel, &notice, 1);
-    room_hand_out_hints(room, &notice, 1);
-    message_rele(notice);
+    if (notice != NULL)
+        room->notices[room->notice_count++] = notice;
 }
 
-/* Whether another connection of the member's user is in the room here. */
-static bool
-is_another(const struct membership *one, const struct membership *membership)
+void
+room_tell_notices(struct room *room)
 {
-    return one != membership && strcmp(one->member->id, membership->member->id) == 0;
-}
-
-bool
-room_has_another(const struct room *room, const struct membership *membership)
-{
-    for (size_t i = 0; i < room->member_count; i++) {
-        if (is_another(room->members[i], membership))
-            return true;
+    if (room->notice_count > 0) {
+        channel_publish_elsewhere(room->channel, room->notices, room->notice_count);
+        room_hand_out_hints(room, room->notices, room->notice_count);
     }
-    for (const struct membership *at = room->first_behind; at != NULL; at = at->next_behind) {
-        if (!atomic_load(&at->left) && is_another(at, membership))
-            return true;
-    }
-    return false;
+    while (room->notice_count > 0)
+        message_rele(room->notices[--room->notice_count]);
+    free(room->notices);
+    room->notices = NULL;
 }
 
 void
@@ -75,13 +78,15 @@ room_handle_leave(struct room *room, struct membership *membership)
 {
     if (membership->index != SIZE_MAX)
         remove_from_members(room, membership);
-    if (membership->admitted && !room_has_another(room, membership)) {
+    if (membership->admitted)
+        room_users_remove(&room->users, membership);
+    if (membership->admitted && !room_users_have(&room->users, membership->member->id)) {
         if (membership->by_choice)
             room_roll_add(room, membership->member->id, false);
         /* A connection that is lost is likely to come back. */
         if (room->member_count > 0 &&
             (membership->by_choice || room->rooms->presence_grace_ms == 0))
-            room_publish_notice(room, membership->member, "left");
+            room_add_notice(room, membership->member, "left");
     }
     /* The historian may be at work for it; then it ends with its `caught_up`. */
     if (membership->is_catching_up) {
@@ -100,7 +105,7 @@ room_handle_typing(struct room *room, struct membership *membership)
     int64_t now = clock_monotonic_ms();
 
     atomic_store(&membership->types, false);
-    if (!membership->admitted || now - membership->typed < TYPING_MS)
+    if (!membership->admitted || now - membership->typed < TYPING_MS || !is_hinted(room))
         return;
     struct message *typing = event_typing(&room->stored, member->id, member->name);
     if (typing == NULL)

@@ -121,6 +121,7 @@ deliver(struct member *member, struct message *const *messages, size_t count)
         const void *frame = message_frame(messages[i], &length);
         remember_frames(fake, frame, length);
     }
+    fake->pieces++;
     pthread_cond_broadcast(&fake->changed);
     pthread_mutex_unlock(&fake->mutex);
 }
@@ -270,6 +271,15 @@ fake_count(struct fake_member *fake, const char *text)
         count += strstr(fake->documents[i], text) != NULL;
     pthread_mutex_unlock(&fake->mutex);
     return count;
+}
+
+size_t
+fake_pieces(struct fake_member *fake)
+{
+    pthread_mutex_lock(&fake->mutex);
+    size_t pieces = fake->pieces;
+    pthread_mutex_unlock(&fake->mutex);
+    return pieces;
 }
 
 long long

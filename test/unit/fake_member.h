@@ -19,6 +19,7 @@ struct fake_member {
     pthread_cond_t changed;
     char **documents; /* every document that it was sent, in order */
     size_t count;
+    size_t pieces; /* in how many goes they came */
     size_t capacity;
     size_t looked_at;  /* documents before this one were matched by fake_expect */
     int arrival_error; /* what `arrived` said */
@@ -62,6 +63,9 @@ const char *fake_expect(struct fake_member *fake, const char *text, const char *
 
 /* How many of all its documents contain the text. */
 size_t fake_count(struct fake_member *fake, const char *text);
+
+/* In how many goes all its documents came. */
+size_t fake_pieces(struct fake_member *fake);
 
 /* The number behind "KEY": in the document, or -1. */
 long long fake_number(const char *document, const char *key);
