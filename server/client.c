@@ -6,7 +6,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #define OPCODE_PING 0x9
 
@@ -53,6 +56,22 @@ client_owes_reading(struct client *client)
     return owes;
 }
 
+bool
+client_takes(struct client *client)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof(info);
+    bool was_owed = client->is_owed;
+    uint32_t before = client->taken;
+
+    client->is_owed = false;
+    if (getsockopt(client->socket, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+        return false;
+    client->taken = (uint32_t)info.tcpi_bytes_acked;
+    client->is_owed = info.tcpi_notsent_bytes > 0 || info.tcpi_unacked > 0;
+    return was_owed && client->taken != before;
+}
+
 void
 client_ping(struct client *client)
 {
@@ -61,6 +80,7 @@ client_ping(struct client *client)
     struct message *message = message_new_frame(frame, length);
 
     client->pinged = true;
+    (void)client_takes(client); /* to compare with */
     if (message != NULL)
         client_send(client, message);
 }
@@ -85,9 +105,6 @@ client_handle_output(struct client *client)
                          (int64_t)outbox_bytes(&client->outbox) - (int64_t)before);
     }
     lock_drop(&client->lock);
-    /* Who is not read from can show in no other way that it is there. */
-    if (!client->closing && atomic_load(&client->paused))
-        loop_heard(client->loop, client);
     client_catch_up(client);
 }
 

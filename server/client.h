@@ -53,6 +53,8 @@ struct client {
     bool closing;                     /* [T] a Close was sent or is about to be */
     bool write_ended;                 /* [T] after the Close, the sending side was shut down */
     bool pinged;                      /* [T] since something came last */
+    bool is_owed;                     /* [T] by client_takes: it had not taken everything then */
+    uint32_t taken;                   /* [T] the same: the bytes that it had, modulo 2^32 */
     int64_t heard;                    /* [T] clock_monotonic_ms, when something came last */
     int64_t post_time;         /* [T] microseconds up to which its rate of posts is used up */
     int64_t hint_time;         /* [T] the same of what it is typing */
@@ -130,6 +132,12 @@ void client_restart_reason(char reason[CLIENT_REASON_SIZE]);
 
 /* Closes with 1012 as soon as every post is answered. */
 void client_drain(struct client *client);
+
+/*
+ * Whether the other side has taken some of what waited for it when this was asked last, or when it
+ * was sent a ping: it reads, however slowly, and may not have come to the ping yet.
+ */
+bool client_takes(struct client *client);
 
 /* Sends a ping. */
 void client_ping(struct client *client);

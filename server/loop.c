@@ -196,8 +196,8 @@ handle_silence(struct loop *loop, int64_t now)
     while ((client = loop->closing.oldest) != NULL && now - client->heard >= CLOSE_WAIT_MS)
         client_end(client);
     while ((client = loop->open.oldest) != NULL && now - client->heard >= loop->idle_timeout_ms) {
-        if (client_is_paused(client) && !client_owes_reading(client)) {
-            /* It is we who do not listen. */
+        /* One reads what comes before the ping; the other one is not listened to by us. */
+        if (client_takes(client) || (client_is_paused(client) && !client_owes_reading(client))) {
             list_remove(&loop->open, client);
             list_append(&loop->open, client);
             client->heard = now;

@@ -2,6 +2,8 @@
 """Silence: who says nothing is sent a ping, and ended when nothing comes at all."""
 from chat import *
 
+MUCH = 600  # messages of 10 kB
+
 
 def until_the_end(raw):
     """Reads everything that still comes; returns it."""
@@ -37,6 +39,55 @@ def _(server):
         raw.document({"action": "nothing"})
         raw.expect("error", code="unknown-action")
     raw.close()
+
+
+async def post_much(server):
+    ann = await Client.connect(server, "Ann")
+    room = await ann.join("much")
+    for i in range(MUCH):
+        await ann.send(message(room, "x" * 10000, f"{i}"))
+        if i % 20 == 19:
+            await ann.expect("message-ack", id=f"{i}")
+    await ann.close()
+
+
+@test("who reads slowly what comes before a ping is not taken for silent")
+async def _():
+    with Server("--ping-after=1", "--idle-timeout=2", "--resume-limit=1000",
+                "--limit-messages=none") as server:
+        await post_much(server)
+
+        def read_all():
+            reader = Raw(server, "Reader", receive_buffer=65536)
+            reader.document({"action": "join-room", "message": "much", "since": 1})
+            seqs = []
+            began = time.monotonic()
+            while not seqs or seqs[-1] < MUCH:
+                kind, payload = reader.read()
+                documents = payload.decode().split("\n") if kind == TEXT else ()
+                seqs += [each["seq"] for each in map(json.loads, documents) if "seq" in each]
+                if kind == PING:
+                    reader.send(frame(PONG, payload))
+                # It takes 8 s, several times as long as an answer may.
+                ahead = len(seqs) / MUCH * 8 - (time.monotonic() - began)
+                time.sleep(max(0, ahead))
+            equal(seqs, list(range(2, MUCH + 1)))
+            reader.send(frame(PONG, reader.control(PING)))
+            reader.control(PING)
+            equal(until_the_end(reader), b"", "after a ping that nothing stands before")
+
+        await asyncio.to_thread(read_all)
+
+
+@test("who reads nothing of it is ended")
+async def _():
+    with Server("--ping-after=1", "--idle-timeout=2", "--resume-limit=1000",
+                "--limit-messages=none") as server:
+        await post_much(server)
+        reader = Raw(server, "Reader", receive_buffer=4096)
+        reader.document({"action": "join-room", "message": "much", "since": 1})
+        await until_async(lambda: server.metric("chatd_timed_out_clients_total") == 1, "it is ended")
+        reader.close()
 
 
 run("--ping-after=1", "--idle-timeout=3")
