@@ -81,6 +81,28 @@ static const char *const migrations[] = {
 
     /* The pair's own index finds a user only where it is the first of the two. */
     "CREATE INDEX room_user_b ON room (user_b) WHERE private = 1;",
+
+    /*
+     * Messages by their place, see sqlite.h. The inner nodes of a table with such a key have nothing
+     * but keys: it is lower than one WITHOUT ROWID, which has whole messages at every level.
+     */
+    "DROP INDEX message_client_id;"
+    "ALTER TABLE message RENAME TO former_message;"
+    "CREATE TABLE message ("
+    "  place INTEGER PRIMARY KEY,"
+    "  room INTEGER NOT NULL AS (place >> 36) VIRTUAL,"
+    "  seq INTEGER NOT NULL AS (place & 0xfffffffff) VIRTUAL,"
+    "  ts INTEGER NOT NULL,"
+    "  sender_id TEXT NOT NULL,"
+    "  sender_name TEXT NOT NULL,"
+    "  client_id TEXT,"
+    "  text TEXT NOT NULL);"
+    "INSERT INTO message (place, ts, sender_id, sender_name, client_id, text)"
+    "  SELECT room << 36 | seq, ts, sender_id, sender_name, client_id, text FROM former_message"
+    "  ORDER BY room, seq;"
+    "DROP TABLE former_message;"
+    "CREATE UNIQUE INDEX message_client_id ON message (room, sender_id, client_id)"
+    "  WHERE client_id IS NOT NULL;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -141,6 +141,28 @@ void reader_give(struct repo *repo, struct connection *reader);
 
 /* ---- what several tables' files need ------------------------------------------------------- */
 
+/*
+ * A message's key, its place: its room's number, and in the lower 36 bits its seq. So the messages
+ * of a room lie together, in their order. These are 68 thousand million, more than fit into a file of
+ * SQLite's, for each of 134 million rooms.
+ */
+#define PLACE_SEQ_MAX  INT64_C(0xfffffffff)
+#define PLACE_ROOM_MAX (INT64_MAX >> 36)
+
+/* The place of the room's message; a seq that is beyond them all means the last place. */
+static inline int64_t
+message_place(int64_t room, uint64_t seq)
+{
+    return room << 36 | (seq < PLACE_SEQ_MAX ? (int64_t)seq : PLACE_SEQ_MAX);
+}
+
+/* Those messages whose room has the number that the expression gives. */
+#define IN_ROOM(room) "place BETWEEN " room " << 36 AND (" room " << 36 | 0xfffffffff)"
+
+/* Gives the number of the room's last message, 0 for none; one seek. */
+#define LAST_SEQ(room)                                                                             \
+    "SELECT ifnull(max(place) & 0xfffffffff, 0) FROM message WHERE " IN_ROOM(room)
+
 #define ROOM_COLUMNS "number, id, name, private, user_a, user_b"
 
 /* Reads a row that begins with ROOM_COLUMNS. */

@@ -32,10 +32,9 @@ static int
 room_last_seq(struct connection *connection, int64_t room, uint64_t *seq)
 {
     sqlite3_stmt *statement;
-    int result = statement_get(connection, STATEMENT_ROOM_LAST_SEQ,
-                               "SELECT (SELECT max(seq) FROM message WHERE room = ?1) "
-                               "FROM room WHERE number = ?1",
-                               &statement);
+    int result =
+        statement_get(connection, STATEMENT_ROOM_LAST_SEQ,
+                      "SELECT (" LAST_SEQ("?1") ") FROM room WHERE number = ?1", &statement);
     if (result != 0)
         return result;
     if (sqlite3_bind_int64(statement, 1, room))
@@ -84,18 +83,18 @@ find_repeated(struct connection *connection, int64_t room, const struct repo_pos
 
 static int
 insert(struct connection *connection, sqlite3_stmt *statement, const struct repo_post *post,
-       uint64_t seq)
+       int64_t place)
 {
     const char *client_id = post->client_id;
 #ifdef CHATD_BREAK_DEDUPE /* test/chaos: a repeated message is another one */
     client_id = NULL;
 #endif
-    if (sqlite3_bind_int64(statement, 2, (int64_t)seq) ||
-        sqlite3_bind_text(statement, 3, post->sender_id, -1, SQLITE_STATIC) ||
-        sqlite3_bind_text(statement, 4, post->sender_name, -1, SQLITE_STATIC) ||
-        sqlite3_bind_text(statement, 5, client_id, -1, SQLITE_STATIC) ||
-        sqlite3_bind_int64(statement, 6, post->ts) ||
-        sqlite3_bind_text(statement, 7, post->text, (int)post->text_length, SQLITE_STATIC))
+    if (sqlite3_bind_int64(statement, 1, place) ||
+        sqlite3_bind_text(statement, 2, post->sender_id, -1, SQLITE_STATIC) ||
+        sqlite3_bind_text(statement, 3, post->sender_name, -1, SQLITE_STATIC) ||
+        sqlite3_bind_text(statement, 4, client_id, -1, SQLITE_STATIC) ||
+        sqlite3_bind_int64(statement, 5, post->ts) ||
+        sqlite3_bind_text(statement, 6, post->text, (int)post->text_length, SQLITE_STATIC))
         return connection_error(connection);
     return statement_run(connection, statement);
 }
@@ -111,17 +110,18 @@ append(struct connection *connection, void *argument)
     if (error == 0)
         error = statement_get(
             connection, STATEMENT_MESSAGE_ADD,
-            "INSERT INTO message (room, seq, sender_id, sender_name, client_id, ts, text) "
-            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+            "INSERT INTO message (place, sender_id, sender_name, client_id, ts, text) "
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
             "ON CONFLICT (room, sender_id, client_id) WHERE client_id IS NOT NULL DO NOTHING",
             &statement);
     if (error != 0)
         return error;
-    if (sqlite3_bind_int64(statement, 1, append->room))
-        return connection_error(connection);
     for (size_t i = 0; i < append->count; i++) {
         const struct repo_post *post = &append->posts[i];
-        error = insert(connection, statement, post, seq + 1);
+        /* The last place stays free: reading up to it reads all. */
+        if (seq + 1 >= PLACE_SEQ_MAX)
+            return -ENOSPC;
+        error = insert(connection, statement, post, message_place(append->room, seq + 1));
         if (error != 0)
             return error;
         if (sqlite3_changes(connection->database) > 0) {
@@ -163,7 +163,7 @@ repo_append(struct repo *repo, int64_t room, struct repo_post *posts, size_t cou
 
 #define MESSAGE_SELECT                                                                             \
     "SELECT seq, ts, sender_id, sender_name, client_id, text FROM message "                        \
-    "WHERE room = ?1 AND seq < ?3 AND seq > "
+    "WHERE place < ?2 AND place > "
 
 /* Calls `each` for the row. */
 static int
@@ -190,19 +190,18 @@ repo_read(struct repo *repo, int64_t room, uint64_t after, uint64_t before, size
     sqlite3_stmt *statement;
     struct connection *reader = reader_take(repo);
     /* A room's numbers have no hole, so the newest ones are those above last - limit. */
-    int result = newest
-                     ? statement_get(reader, STATEMENT_MESSAGES_LAST,
-                                     MESSAGE_SELECT
-                                     "max(?2, (SELECT ifnull(max(seq), 0) FROM message"
-                                     " WHERE room = ?1 AND seq < ?3) - ?4) ORDER BY seq LIMIT ?4",
-                                     &statement)
-                     : statement_get(reader, STATEMENT_MESSAGES_FIRST,
-                                     MESSAGE_SELECT "?2 ORDER BY seq LIMIT ?4", &statement);
+    int result = newest ? statement_get(reader, STATEMENT_MESSAGES_LAST,
+                                        MESSAGE_SELECT
+                                        "(SELECT max(?1, max(place) - ?3) FROM message"
+                                        " WHERE place > ?1 AND place < ?2) ORDER BY place LIMIT ?3",
+                                        &statement)
+                        : statement_get(reader, STATEMENT_MESSAGES_FIRST,
+                                        MESSAGE_SELECT "?1 ORDER BY place LIMIT ?3", &statement);
     if (result != 0)
         goto given;
-    if (sqlite3_bind_int64(statement, 1, room) || sqlite3_bind_int64(statement, 2, clamp(after)) ||
-        sqlite3_bind_int64(statement, 3, clamp(before)) ||
-        sqlite3_bind_int64(statement, 4, clamp(limit))) {
+    if (sqlite3_bind_int64(statement, 1, message_place(room, after)) ||
+        sqlite3_bind_int64(statement, 2, message_place(room, before)) ||
+        sqlite3_bind_int64(statement, 3, clamp(limit))) {
         result = connection_error(reader);
         goto given;
     }
@@ -237,9 +236,7 @@ read_last_seqs(struct connection *connection, const char *rooms, uint64_t *seqs,
 {
     sqlite3_stmt *statement;
     int row = statement_get(connection, STATEMENT_LAST_SEQS,
-                            "SELECT key, (SELECT max(seq) FROM message WHERE room = value) "
-                            "FROM json_each(?1)",
-                            &statement);
+                            "SELECT key, (" LAST_SEQ("value") ") FROM json_each(?1)", &statement);
     if (row != 0)
         return row;
     if (sqlite3_bind_text(statement, 1, rooms, -1, SQLITE_STATIC))

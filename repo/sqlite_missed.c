@@ -1,6 +1,11 @@
 /* The private rooms in which something was said while one of the two was away. */
 #include "repo/sqlite.h"
 
+#define LAST_PLACE "SELECT max(place) FROM message WHERE " IN_ROOM("number")
+
+#define LAST_SEEN                                                                                  \
+    "SELECT seq FROM message WHERE " IN_ROOM("number") " AND ts <= ?2 ORDER BY place DESC LIMIT 1"
+
 /*
  * One seek a room finds its last message. Only in the rooms that are given are messages read, from
  * the last one back to the first that is not new: times are told by several clocks, so they are not
@@ -11,10 +16,8 @@
     " SELECT " ROOM_COLUMNS " FROM room WHERE private = 1 AND user_a = ?1 UNION ALL"               \
     " SELECT " ROOM_COLUMNS " FROM room WHERE private = 1 AND user_b = ?1 AND user_a <> ?1), "     \
     "news AS (SELECT " ROOM_COLUMNS ", message.ts AS ts FROM mine CROSS JOIN message"              \
-    " ON room = number AND seq = (SELECT max(seq) FROM message WHERE room = number)"               \
-    " WHERE ts > ?2 ORDER BY ts DESC, number LIMIT ?3) "                                           \
-    "SELECT " ROOM_COLUMNS ", ifnull((SELECT seq FROM message WHERE room = number AND ts <= ?2"    \
-    " ORDER BY seq DESC LIMIT 1), 0) FROM news ORDER BY ts DESC, number"
+    " ON place = (" LAST_PLACE ") WHERE ts > ?2 ORDER BY ts DESC, number LIMIT ?3) "               \
+    "SELECT " ROOM_COLUMNS ", ifnull((" LAST_SEEN "), 0) FROM news ORDER BY ts DESC, number"
 
 static int
 read_missed(struct connection *connection, sqlite3_stmt *statement, repo_missed_function each,

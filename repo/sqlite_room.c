@@ -110,7 +110,7 @@ add(struct connection *connection, void *argument)
     addition->created = sqlite3_changes(connection->database) > 0;
     if (addition->created) {
         addition->stored.number = sqlite3_last_insert_rowid(connection->database);
-        return 0;
+        return addition->stored.number <= PLACE_ROOM_MAX ? 0 : -ENOSPC;
     }
     if (addition->offered.is_private)
         return find_by_pair(connection, addition->offered.users, &addition->stored);

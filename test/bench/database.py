@@ -35,8 +35,8 @@ def fill(path, count):
         for (number,) in database.execute("SELECT number FROM room ORDER BY number").fetchall():
             database.execute(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-                "INSERT INTO message (room, seq, sender_id, sender_name, client_id, ts, text) "
-                "SELECT ?, i, 'AAAAAAAAAAAAAAAAAAAAAA', 'somebody', printf('m-%08x', i), "
+                "INSERT INTO message (place, sender_id, sender_name, client_id, ts, text) "
+                "SELECT ? << 36 | i, 'AAAAAAAAAAAAAAAAAAAAAA', 'somebody', printf('m-%08x', i), "
                 "1700000000000 + i, printf('%0128d', i) FROM n", (count // ROOMS, number))
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.close()

@@ -68,7 +68,7 @@ test_versions(void)
     repo_close(&repo);
     execute("PRAGMA user_version = 99");
     ok(refused(fixture_path, -ENOTSUP, "newer version"), "a file of a newer version is refused");
-    execute("PRAGMA user_version = 3");
+    execute("PRAGMA user_version = 4");
     repo = open_repo(1000);
     ok(repo != NULL, "and one of this version is not");
     repo_close(&repo);
@@ -88,6 +88,33 @@ test_versions(void)
     write_file("", 0);
     repo = open_repo(1000);
     ok(add_room(repo, "kitchen") > 0, "an empty file is made a database");
+    repo_close(&repo);
+}
+
+static void
+test_no_place(void)
+{
+    struct repo_room room = {.id = "id-last", .name = "last"};
+    struct repo_post posts[2] = {make_post("ann", "x", "text"), make_post("ann", "y", "text")};
+    uint64_t seq = 0;
+    bool created;
+    fixture_clear();
+    struct repo *repo = open_repo(1000);
+    require(add_room(repo, "kitchen") == 1);
+    execute("INSERT INTO message (place, ts, sender_id, sender_name, text)"
+            " VALUES ((1 << 36) + 0xffffffffd, 0, 'ann', 'Ann', 'text')");
+    ok(repo_append(repo, 1, posts, 2) == -ENOSPC && last_seq(repo, 1) == 0xffffffffd,
+       "what finds no place in its room is refused");
+    ok(append_one(repo, 1, posts) == 0 && posts[0].seq == 0xffffffffe &&
+           append_one(repo, 1, &posts[1]) == -ENOSPC,
+       "the last place is taken");
+    execute("INSERT INTO room VALUES (0x7ffffff, 'id-many', 'many', 0, NULL, NULL)");
+    ok(append_one(repo, 0x7ffffff, posts) == 0 && posts[0].seq == 1 &&
+           repo_last_seqs(repo, &(int64_t){0x7ffffff}, &seq, 1) == 0 && seq == 1,
+       "the last room holds messages");
+    ok(repo_room_add(repo, &room, &created) == -ENOSPC &&
+           repo_room_find_by_name(repo, "last", &room) == -ENOENT,
+       "a room behind it is refused");
     repo_close(&repo);
 }
 
@@ -350,6 +377,7 @@ main(void)
 {
     fixture_begin();
     test_versions();
+    test_no_place();
     test_no_database();
     test_permissions();
     test_disks();

@@ -4,7 +4,7 @@
 
 #include <sqlite3.h>
 
-/* As version 1 and version 2 made them; kept here, so that a migration that is edited is found. */
+/* As versions 1 to 3 made them; kept here, so that a migration that is edited is found. */
 static const char version_1[] =
     "PRAGMA journal_mode = WAL;"
     "CREATE TABLE room (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
@@ -39,6 +39,22 @@ static const char version_2[] =
     "  (one INTEGER PRIMARY KEY CHECK (one = 1), key BLOB NOT NULL CHECK (length(key) = 32));"
     "PRAGMA user_version = 2;"
     "INSERT INTO secret VALUES (1, zeroblob(32));";
+
+static const char version_3[] =
+    "DROP TABLE user;"
+    "CREATE TABLE user (id TEXT NOT NULL, name TEXT NOT NULL, instance TEXT NOT NULL,"
+    "  PRIMARY KEY (id, instance)) WITHOUT ROWID;"
+    "CREATE INDEX user_instance ON user (instance);"
+    "UPDATE users_version SET version = version + 1;"
+    "CREATE TABLE identity (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL,"
+    "  token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),"
+    "  expires INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX identity_expires ON identity (expires);"
+    "CREATE TABLE roll (room INTEGER NOT NULL, user_id TEXT NOT NULL,"
+    "  PRIMARY KEY (room, user_id)) WITHOUT ROWID;"
+    "CREATE INDEX roll_user ON roll (user_id);"
+    "CREATE INDEX room_user_b ON room (user_b) WHERE private = 1;"
+    "PRAGMA user_version = 3;";
 
 static void
 execute(const char *sql)
@@ -88,6 +104,35 @@ take_since(void *argument, const struct repo_room *room, uint64_t since)
     return strcmp(room->id, "pair") == 0 ? 0 : -1;
 }
 
+/* Copies the last message that is read; its pointers are not to be used. */
+static int
+take_message(void *argument, const struct repo_message *message)
+{
+    *(struct repo_message *)argument = *message;
+    return strcmp(message->sender_id, "ann") == 0 && strcmp(message->sender_name, "Ann") == 0 &&
+                   strcmp(message->text, message->seq == 1 ? "psst" : "more") == 0
+               ? 0
+               : -1;
+}
+
+static void
+test_messages(struct repo *repo)
+{
+    struct repo_message last = {0};
+    struct repo_post again = make_post("ann", "x", "psst");
+    struct repo_post more = make_post("ann", "y", "more");
+    more.sender_name = "Ann";
+    ok(repo_read(repo, 2, 0, 2, 9, true, take_message, &last) == 0 && last.seq == 1 &&
+           last.ts == 20,
+       "a message is as it was");
+    ok(append_one(repo, 2, &again) == 0 && again.outcome == REPO_REPEATED && again.seq == 1 &&
+           again.ts == 20,
+       "and is found again by its client's id");
+    ok(append_one(repo, 2, &more) == 0 && more.seq == 2 && last_seq(repo, 1) == 1 &&
+           repo_read(repo, 2, 1, 9, 9, false, take_message, &last) == 0 && last.seq == 2,
+       "the next one is stored behind it");
+}
+
 static void
 test_from(int version)
 {
@@ -101,8 +146,10 @@ test_from(int version)
     read_schema(fresh, sizeof(fresh));
     fixture_clear();
     execute(version_1);
-    if (version == 2)
+    if (version >= 2)
         execute(version_2);
+    if (version >= 3)
+        execute(version_3);
 
     repo = open_repo(1000);
     repo_close(&repo);
@@ -126,8 +173,9 @@ test_from(int version)
     unsigned char secret[REPO_SECRET_BYTES];
     static const unsigned char zero[REPO_SECRET_BYTES];
     ok(repo_secret(repo, secret) == 0 &&
-           (memcmp(secret, zero, sizeof(zero)) == 0) == (version == 2),
+           (memcmp(secret, zero, sizeof(zero)) == 0) == (version >= 2),
        "the secret is the one that was there, if any");
+    test_messages(repo);
     repo_close(&repo);
 }
 
@@ -169,5 +217,6 @@ main(void)
     test_two_processes();
     test_from(1);
     test_from(2);
+    test_from(3);
     return fixture_end();
 }

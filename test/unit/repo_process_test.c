@@ -167,7 +167,8 @@ hold_transaction(int in, int out)
     require(sqlite3_open(fixture_path, &database) == SQLITE_OK);
     require(sqlite3_exec(database,
                          "BEGIN IMMEDIATE;"
-                         "INSERT INTO message SELECT room, seq + 1, 'x', 'x', NULL, 0, 'x'"
+                         "INSERT INTO message (place, ts, sender_id, sender_name, text)"
+                         " SELECT place + 1, 0, 'x', 'x', 'x'"
                          " FROM message ORDER BY seq DESC LIMIT 1;"
                          "INSERT INTO user VALUES ('x', 'x', 'x')",
                          NULL, NULL, NULL) == SQLITE_OK);
