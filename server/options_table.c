@@ -1,5 +1,7 @@
 #include "server/options_table.h"
 
+#include "server/origin.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <ctype.h>
@@ -60,6 +62,12 @@ parse_prefix(const struct option_entry *entry, const char *value, struct options
                                   ".-_");
     return length > 0 && length <= 32 && value[length] == '\0' &&
            parse_string(entry, value, options);
+}
+
+static bool
+parse_origin(const struct option_entry *entry, const char *value, struct options *options)
+{
+    return origin_list_is_valid(value) && parse_string(entry, value, options);
 }
 
 static bool
@@ -140,6 +148,14 @@ const struct option_entry option_table[] = {
         .help = "serve this folder instead of the page in the binary",
         .parse = parse_string,
         .offset = offsetof(struct options, static_directory),
+    },
+    {
+        .name = "origin",
+        .argument = "LIST",
+        .help = "other sites whose pages may connect, such as https://a.example",
+        .expected = "a list, with commas, of *, null, and SCHEME://HOST[:PORT]",
+        .parse = parse_origin,
+        .offset = offsetof(struct options, origin),
     },
     {
         .name = "redis",

@@ -23,7 +23,7 @@ struct option_entry {
     unsigned maximum;
 };
 
-#define OPTION_COUNT 21
+#define OPTION_COUNT 22
 
 extern const struct option_entry option_table[];
 

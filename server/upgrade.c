@@ -5,6 +5,8 @@
 #include "server/answer.h"
 #include "server/client.h"
 #include "server/identity.h"
+#include "server/options.h"
+#include "server/origin.h"
 #include "server/server.h"
 
 #include <civetweb.h>
@@ -115,6 +117,14 @@ handle_connect(const struct mg_connection *constant, void *argument)
     struct mg_connection *connection = (struct mg_connection *)constant;
     struct identity identity;
 
+    if (!origin_is_allowed(mg_get_header(connection, "Origin"), mg_get_header(connection, "Host"),
+                           upgrade->server->options->origin)) {
+        refuse(upgrade, connection, "403 Forbidden",
+               &(struct event_error){.code = "origin-refused",
+                                     .message = "Pages of this site may not connect here; the "
+                                                "server's --origin says which may."});
+        return 1;
+    }
     if (atomic_load(&upgrade->server->draining)) {
         refuse(upgrade, connection, "503 Service Unavailable",
                &(struct event_error){.code = "shutting-down",

@@ -47,6 +47,26 @@ def _(server):
               ("error", "bad-name", False), query)
 
 
+@test("origin-refused: pages of other sites, unless --origin names them")
+async def _():
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+               "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    for options, foreign in ((), 403), (("--origin=http://evil.example",), 101):
+        with Server(*options) as server:
+            own = f"http://127.0.0.1:{server.port}"
+            for origin, expected in ((None, 101), (own, 101), ("http://127.0.0.1:1", 403),
+                                     ("null", 403), ("http://evil.example", foreign)):
+                headers = {**upgrade, **({"Origin": origin} if origin else {})}
+                status, _, body = server.request("/ws?name=Ann", headers)
+                equal(status, expected, f"status for {origin} with {options}")
+                if status == 403:
+                    document = json.loads(body)
+                    equal((document["action"], document["code"], document["retry"]),
+                          ("error", "origin-refused", False))
+            accepted = 2 + (foreign == 101)
+            equal(server.metric("chatd_clients_accepted_total"), accepted)
+
+
 @test("what is no WebSocket upgrade of version 13 gets 400 or 426 on /ws")
 def _(server):
     upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "12",

@@ -19,7 +19,8 @@ static const char *const variables[] = {"CHATD_ADDR",           "CHATD_DB",
                                         "CHATD_ROOM_GRACE",     "CHATD_HELP",
                                         "CHATD_VERSION",        "CHATD_LIMIT_MESSAGES",
                                         "CHATD_MAX_CLIENTS",    "CHATD_PRESENCE_GRACE",
-                                        "CHATD_TOKEN_LIFETIME", "CHATD_RESUME_LIMIT"};
+                                        "CHATD_TOKEN_LIFETIME", "CHATD_RESUME_LIMIT",
+                                        "CHATD_ORIGIN"};
 
 static void
 clear_environment(void)
@@ -242,6 +243,11 @@ static const struct mistake mistakes[] = {
     {"--resume-limit=0", "--resume-limit: \"0\" is not a number from 1 to 10000"},
     {"--resume-limit=10001", "--resume-limit: \"10001\" is not a number from 1 to 10000"},
     {"--outbox=65535", "--outbox: \"65535\" is not a number from 65536 to 1073741824"},
+    {"--origin=https://a.example/",
+     "--origin: \"https://a.example/\" is not a list, with commas, of "
+     "*, null, and SCHEME://HOST[:PORT]"},
+    {"--origin=",
+     "--origin: \"\" is not a list, with commas, of *, null, and SCHEME://HOST[:PORT]"},
     {"--durability=Full", "--durability: \"Full\" is not process or full"},
     {"--durability=a\nb", "--durability: \"a?b\" is not process or full"},
 };
