@@ -246,8 +246,6 @@ static const struct mistake mistakes[] = {
     {"--origin=https://a.example/",
      "--origin: \"https://a.example/\" is not a list, with commas, of "
      "*, null, and SCHEME://HOST[:PORT]"},
-    {"--origin=",
-     "--origin: \"\" is not a list, with commas, of *, null, and SCHEME://HOST[:PORT]"},
     {"--durability=Full", "--durability: \"Full\" is not process or full"},
     {"--durability=a\nb", "--durability: \"a?b\" is not process or full"},
 };
