@@ -38,7 +38,7 @@ BARE    := bare_main bare_client bare_room wire
 BENCH   := $(BUILD)/test/bench/chatd-load $(BUILD)/test/bench/chatd-bare
 UNIT    := $(patsubst test/unit/%.c,$(BUILD)/test/unit/%,$(wildcard test/unit/*_test.c))
 PAGE    := $(shell find static -path static/node_modules -prune -o -path static/dist -prune -o -type f -print)
-C_FILES := $(wildcard server/*.[ch] rooms/*.[ch] repo/*.[ch] pubsub/*.[ch] test/unit/*.[ch] test/tools/*.[ch] test/bench/*.[ch])
+C_FILES := $(wildcard server/*.[ch] rooms/*.[ch] repo/*.[ch] pubsub/*.[ch] test/unit/*.[ch] test/tools/*.[ch] test/bench/*.[ch] test/fuzz/*.c)
 
 .SECONDARY:
 .PHONY: all help test bench asan tsan lint format install clean tests benches page
@@ -139,6 +139,21 @@ $(foreach break,$(BREAKS),$(eval $(call broken_build,$(break))))
 
 chaos-broken: $(BREAKS:%=$(BUILD)/broken/%/chatd) $(FULL_DISK) ## chaos finds each way in which a server is broken on purpose
 	FULL_DISK_LIBRARY=$(abspath $(FULL_DISK)) test/chaos/broken.py $(abspath $(BUILD)/broken)
+
+# Fuzzing needs clang; what is fuzzed is compiled for it, and what that needs.
+FUZZED       := pubsub/message pubsub/payload pubsub/redis_url rooms/event rooms/identifier rooms/utf8 \
+                server/json_guard server/options server/options_table server/origin server/websocket \
+                server/websocket_header
+FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
+FUZZ_FLAGS   := -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize=fuzzer
+.PHONY: fuzz fuzzers
+fuzz: ## hostile bytes for everything that reads them: SECONDS=60 each
+	scripts/fuzz $(SECONDS)
+
+fuzzers: $(FUZZ_TARGETS:%=$(BUILD)/test/fuzz/fuzz_%)
+
+$(BUILD)/test/fuzz/fuzz_%: $(BUILD)/test/fuzz/fuzz_%.o $(FUZZED:%=$(BUILD)/%.o)
+	$(CC) $(LDFLAGS) $(FUZZ_FLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: flags
 flags: # one a line, for scripts/lint

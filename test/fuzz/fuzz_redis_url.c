@@ -1,0 +1,39 @@
+/* The address of a Redis: what is read of it is whole, and its password is in no word about it. */
+#include "pubsub/redis_url.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct redis_url url;
+    char printed[REDIS_URL_PRINT_SIZE];
+    char why[200] = "";
+    char *text = malloc(size + 1);
+
+    assert(text != NULL);
+    if (size > 0)
+        memcpy(text, data, size);
+    text[size] = '\0';
+    if (redis_url_parse(text, &url, why, sizeof(why)) == 0) {
+        assert(strlen(url.host) < sizeof(url.host) && strlen(url.path) < sizeof(url.path));
+        assert(strlen(url.user) < sizeof(url.user));
+        assert(strlen(url.password) < sizeof(url.password));
+        assert(url.is_unix || (url.port >= 1 && url.port <= 65535));
+        redis_url_print(&url, printed, sizeof(printed));
+        assert(strlen(printed) < sizeof(printed));
+        /* A long one is in nothing else by chance. */
+        assert(strlen(url.password) < 12 || strstr(printed, url.password) == NULL ||
+               strstr(url.host, url.password) != NULL || strstr(url.path, url.password) != NULL ||
+               strstr(url.user, url.password) != NULL);
+    } else {
+        assert(why[0] != '\0');
+    }
+    free(text);
+    return 0;
+}

@@ -1,0 +1,97 @@
+/* What a client sends as frames: however it is cut, the same events come of it, within bounds. */
+#include "server/websocket.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MESSAGE_MAX 4096
+#define INPUT_MAX   16384
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What came of the input: a digest of all events, and how many bytes were taken. */
+struct outcome {
+    uint64_t digest;
+    size_t taken;
+};
+
+static void
+add(struct outcome *outcome, const void *data, size_t length)
+{
+    const unsigned char *bytes = data;
+
+    for (size_t i = 0; i < length; i++)
+        outcome->digest = (outcome->digest ^ bytes[i]) * UINT64_C(0x100000001b3);
+}
+
+static void
+add_event(struct outcome *outcome, const struct websocket_event *event)
+{
+    add(outcome, &event->kind, sizeof(event->kind));
+    switch (event->kind) {
+    case WEBSOCKET_EVENT_TEXT:
+        assert(event->length <= MESSAGE_MAX);
+        add(outcome, event->data, event->length);
+        break;
+    case WEBSOCKET_EVENT_PING:
+    case WEBSOCKET_EVENT_PONG:
+        assert(event->length <= WEBSOCKET_CONTROL_MAX);
+        add(outcome, event->data, event->length);
+        break;
+    case WEBSOCKET_EVENT_CLOSE:
+        add(outcome, &event->code, sizeof(event->code));
+        break;
+    case WEBSOCKET_EVENT_ERROR:
+        assert(event->code >= 1000 && event->reason != NULL);
+        add(outcome, &event->code, sizeof(event->code));
+        break;
+    case WEBSOCKET_EVENT_NONE:
+        break;
+    }
+}
+
+/* Decodes the input as it comes in reads of `step` bytes each. */
+static struct outcome
+decode(const uint8_t *data, size_t size, size_t step)
+{
+    static char buffer[INPUT_MAX];
+    struct outcome outcome = {0};
+    struct websocket_decoder decoder;
+    size_t start = 0;
+
+    websocket_decoder_init(&decoder, MESSAGE_MAX);
+    for (size_t end = 0; end < size;) {
+        size_t more = size - end < step ? size - end : step;
+        memcpy(buffer + end, data + end, more);
+        end += more;
+        for (;;) {
+            struct websocket_event event;
+            size_t used = websocket_decode(&decoder, buffer + start, end - start, &event);
+            assert(used <= end - start);
+            if (event.kind != WEBSOCKET_EVENT_NONE)
+                add_event(&outcome, &event);
+            start += used;
+            if (used == 0 || start == end)
+                break;
+        }
+        (void)websocket_frame_needs(buffer + start, end - start);
+    }
+    websocket_decoder_release(&decoder);
+    outcome.taken = start;
+    return outcome;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size > INPUT_MAX)
+        return 0;
+    struct outcome whole = decode(data, size, INPUT_MAX);
+    for (size_t step = 1; step <= 7; step += 3) {
+        struct outcome pieces = decode(data, size, step);
+        assert(pieces.digest == whole.digest && pieces.taken == whole.taken);
+    }
+    return 0;
+}
