@@ -26,7 +26,7 @@ ROOMS  := auditor catch_up event hand_out historian history identifier lobby lob
           room_posts room_roll room_users rooms roster subscriber utf8 wake
 SERVER := answer api assets bus client client_close client_input client_member client_start command \
           command_message command_room counters futex_table handover http identity json_guard loop \
-          options options_table origin outbox server token upgrade websocket websocket_header
+          options options_table origin outbox reception server token upgrade websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)

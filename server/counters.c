@@ -5,6 +5,7 @@
 #include "rooms/lobby.h"
 #include "rooms/registry.h"
 #include "server/answer.h"
+#include "server/reception.h"
 #include "server/server.h"
 
 #include <civetweb.h>
@@ -121,8 +122,10 @@ write_metrics(FILE *stream, struct server *server)
     const struct server_counters *counters = &server->counters;
     const struct rooms_counters *rooms = &server->rooms.counters;
 
+    struct reception_counters reception;
     struct pubsub_status bus;
 
+    reception_count(&reception);
     repo_statistics(server->repo, &stored);
     pubsub_status(server->pubsub, &bus);
     const struct metric metrics[] = {
@@ -138,6 +141,12 @@ write_metrics(FILE *stream, struct server *server)
          registry_backlog(server->rooms.registry)},
         {"chatd_lobby_backlog", "gauge", "Arrivals and departures that wait to be stored.",
          lobby_backlog(server->rooms.lobby)},
+        {"chatd_requests_waiting", "gauge", "Connections whose request is not whole yet.",
+         reception.waiting},
+        {"chatd_requests_timed_out_total", "counter", "Requests that were not whole in time.",
+         reception.timed_out},
+        {"chatd_requests_displaced_total", "counter",
+         "Requests that were not whole when too many of these waited.", reception.displaced},
         {"chatd_clients_accepted_total", "counter", "Connections that became clients.",
          atomic_load(&counters->accepted)},
         {"chatd_clients_refused_total", "counter", "Upgrades that were refused.",

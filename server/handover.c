@@ -26,18 +26,11 @@ pack(const struct sockaddr_in *peer)
     return (uint64_t)peer->sin_addr.s_addr << 32 | (uint64_t)peer->sin_port << 16 | 1;
 }
 
-/* Its name for the linker is accept: a program's goes before the C library's, in libraries as well. */
-int handover_accept(int listener, struct sockaddr *address, socklen_t *size) __asm__("accept");
-
-int
-handover_accept(int listener, struct sockaddr *address, socklen_t *size)
+void
+handover_note(int descriptor, const struct sockaddr_in *peer)
 {
-    int descriptor = accept4(listener, address, size, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-    if (descriptor >= 0 && descriptor < ACCEPTED_MAX && address != NULL &&
-        *size == sizeof(struct sockaddr_in) && address->sa_family == AF_INET)
-        atomic_store(&accepted[descriptor], pack((const struct sockaddr_in *)address));
-    return descriptor;
+    if (descriptor < ACCEPTED_MAX)
+        atomic_store(&accepted[descriptor], pack(peer));
 }
 
 int

@@ -6,15 +6,16 @@
  * descriptor at whose other end nobody is takes its place in civetweb: it reads an end of file,
  * cleans up, and its worker is free, while the TCP connection lives on.
  *
- * civetweb does not tell the descriptor. But it has it of accept(2), and the accept of this process
- * is in handover.c: it notes who was accepted under which of the low descriptors, where civetweb's
- * are since ours, of clients and of the bus, are moved up. A note is believed when the socket's peer
- * is the request's, and its own port the server's.
+ * civetweb does not tell the descriptor. But it has it of accept(2), which is ours (reception.c): that
+ * notes who was accepted under which of the low descriptors, where civetweb's are since ours, of
+ * clients and of the bus, are moved up. A note is believed when the socket's peer is the request's,
+ * and its own port the server's.
  */
 #ifndef SERVER_HANDOVER_H
 #define SERVER_HANDOVER_H
 
 struct mg_request_info;
+struct sockaddr_in;
 
 /* How many descriptors civetweb may have at a time: listening, queued and served connections. */
 #define HANDOVER_DESCRIPTORS 80
@@ -28,6 +29,9 @@ struct handover {
 int handover_open(struct handover *handover);
 
 void handover_close(struct handover *handover);
+
+/* Notes whom civetweb is given under the descriptor. civetweb's master thread. */
+void handover_note(int descriptor, const struct sockaddr_in *peer);
 
 /*
  * Takes the connection of the request over. Called in civetweb's ready handler, by its worker. On

@@ -5,6 +5,7 @@
 #include "server/assets.h"
 #include "server/counters.h"
 #include "server/options.h"
+#include "server/reception.h"
 #include "server/server.h"
 #include "server/upgrade.h"
 
@@ -152,9 +153,7 @@ start_civetweb(struct http *http, char *why, size_t why_size)
         "request_timeout_ms",
         "5000",
         "enable_keep_alive",
-        "yes",
-        "keep_alive_timeout_ms",
-        "500",
+        "no", /* a worker would wait for the next request */
         "decode_url",
         "no",
         "tcp_nodelay", /* for the clients that connections become, too */
@@ -210,6 +209,7 @@ http_start(struct server *server, struct http **out, char *why, size_t why_size)
         snprintf(why, why_size, "cannot make a socket: %s", strerror(-error));
         goto free_http;
     }
+    reception_open(http->upgrade.handover.base, server->max_waiting);
     if (mg_init_library(MG_FEATURES_WEBSOCKET) == 0) {
         snprintf(why, why_size, "this civetweb has no WebSocket support");
         error = -ENOTSUP;
@@ -223,6 +223,7 @@ http_start(struct server *server, struct http **out, char *why, size_t why_size)
 
 exit_library:
     mg_exit_library();
+    reception_close();
 close_upgrade:
     upgrade_close(&http->upgrade);
 free_http:
@@ -244,6 +245,7 @@ http_stop(struct http **pointer)
     *pointer = NULL;
     mg_stop(http->civetweb);
     mg_exit_library();
+    reception_close();
     upgrade_close(&http->upgrade);
     free(http);
 }

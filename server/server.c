@@ -33,6 +33,7 @@
 #define BUSY_TIMEOUT_MS 2000 /* for another process's write lock */
 #define DRAIN_MS        2500 /* for clients to be answered and to go */
 #define CLIENTS_MIN     16
+#define WAITING_MAX     256 /* connections whose request is not whole yet */
 
 /*
  * Raises the descriptor limit to what is allowed, and finds how many clients that leaves room for:
@@ -56,9 +57,10 @@ limit_clients(struct server *server, char *why, size_t why_size)
             return -errno;
     }
     unsigned highest = limit.rlim_cur > 1u << 30 ? 1u << 30 : (unsigned)limit.rlim_cur;
+    server->max_waiting = highest / 32 < WAITING_MAX ? highest / 32 : WAITING_MAX;
     /* For what is open already, for civetweb, and for the bus's connections: two a room. */
-    unsigned reserve =
-        HANDOVER_DESCRIPTORS + 64 + (server->options->redis != NULL ? highest / 4 : 0);
+    unsigned reserve = HANDOVER_DESCRIPTORS + server->max_waiting + 64 +
+                       (server->options->redis != NULL ? highest / 4 : 0);
     unsigned possible = highest > reserve ? highest - reserve : 0;
     if (possible < CLIENTS_MIN || wanted > possible) {
         snprintf(why, why_size,

@@ -43,6 +43,7 @@ struct server {
     unsigned loop_count;                  /* [I] */
     struct http *http;                    /* [I] */
     unsigned max_clients;                 /* [I] */
+    unsigned max_waiting;                 /* [I] connections whose request is not whole yet */
     atomic_uint clients;                  /* [a] connections open */
     atomic_uint next_loop;                /* [a] who gets the next client */
     atomic_bool draining;                 /* [a] no new clients */

@@ -1,0 +1,327 @@
+#include "server/reception.h"
+
+#include "rooms/lock.h"
+#include "rooms/log.h"
+#include "server/handover.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HEAD_MS  5000  /* in which the head has to be whole */
+#define HEAD_MAX 16384 /* bytes that civetweb reads of a head */
+
+static const char too_late[] = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n"
+                               "Connection: close\r\n\r\n";
+
+/* A connection whose head is not whole. */
+struct visit {
+    int socket;
+    int64_t deadline; /* clock_monotonic_ms */
+    struct sockaddr_in peer;
+    struct visit *next; /* who came later */
+    struct visit *previous;
+};
+
+/* The one of this process: accept has no argument to say which. Used by civetweb's master thread. */
+static struct {
+    int base;
+    unsigned maximum;
+    int listener; /* civetweb's, under a number of ours; -1 until it first accepts */
+    int epoll;
+    int timer;
+    struct visit *oldest;
+    struct visit *newest;
+    atomic_uint_fast64_t waiting;   /* [a] the list's length */
+    atomic_uint_fast64_t timed_out; /* [a] */
+    atomic_uint_fast64_t displaced; /* [a] */
+    char head[HEAD_MAX];
+} reception = {.listener = -1, .epoll = -1, .timer = -1};
+
+/* ---- who waits ---------------------------------------------------------------------------- */
+
+/* Has the timer say when the oldest one's time is over. */
+static void
+set_timer(void)
+{
+    struct itimerspec when = {0};
+
+    if (reception.oldest != NULL) {
+        when.it_value.tv_sec = reception.oldest->deadline / 1000;
+        when.it_value.tv_nsec = reception.oldest->deadline % 1000 * 1000000;
+    }
+    int error = timerfd_settime(reception.timer, TFD_TIMER_ABSTIME, &when, NULL);
+    assert(error == 0);
+}
+
+/* Takes the visit off the list; the socket stays open. */
+static int
+end_visit(struct visit *visit)
+{
+    int socket = visit->socket;
+
+    if (visit->previous != NULL)
+        visit->previous->next = visit->next;
+    else
+        reception.oldest = visit->next;
+    if (visit->next != NULL)
+        visit->next->previous = visit->previous;
+    else
+        reception.newest = visit->previous;
+    atomic_fetch_sub(&reception.waiting, 1);
+    free(visit);
+    return socket;
+}
+
+/* Whoever is gone, or does not read, is not told: closing says as much. */
+static void
+tell(int socket, const char *answer)
+{
+    if (send(socket, answer, strlen(answer), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        assert(errno != EBADF && errno != EFAULT);
+}
+
+static void
+send_away(struct visit *visit, const char *answer)
+{
+    int socket = end_visit(visit);
+
+    if (answer != NULL)
+        tell(socket, answer);
+    close(socket);
+}
+
+static void
+send_away_late(void)
+{
+    uint64_t expirations;
+
+    if (read(reception.timer, &expirations, sizeof(expirations)) < 0)
+        assert(errno == EAGAIN);
+    while (reception.oldest != NULL && reception.oldest->deadline <= clock_monotonic_ms()) {
+        atomic_fetch_add(&reception.timed_out, 1);
+        send_away(reception.oldest, too_late);
+    }
+    set_timer();
+}
+
+/* ---- heads -------------------------------------------------------------------------------- */
+
+enum head { HEAD_PART, HEAD_WHOLE, HEAD_NONE };
+
+/* How far the request's head has come; HEAD_NONE: nothing comes any more. */
+static enum head
+look(int socket)
+{
+    ssize_t length = recv(socket, reception.head, sizeof(reception.head), MSG_PEEK | MSG_DONTWAIT);
+
+    if (length < 0)
+        return errno == EAGAIN || errno == EINTR ? HEAD_PART : HEAD_NONE;
+    if (length == 0)
+        return HEAD_NONE;
+    if (length == HEAD_MAX || memmem(reception.head, (size_t)length, "\n\r\n", 3) != NULL ||
+        memmem(reception.head, (size_t)length, "\n\n", 2) != NULL)
+        return HEAD_WHOLE;
+    /* What is no HTTP is civetweb's to refuse. */
+    for (ssize_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)reception.head[i];
+        if (byte < ' ' && byte != '\r' && byte != '\n' && byte != '\t')
+            return HEAD_WHOLE;
+    }
+    return HEAD_PART;
+}
+
+/* Has the connection wait for the rest of its head. It is closed where that is not possible. */
+static void
+begin_visit(int low, const struct sockaddr_in *peer)
+{
+    struct visit *visit = malloc(sizeof(*visit));
+    int socket = fcntl(low, F_DUPFD_CLOEXEC, reception.base);
+
+    close(low);
+    if (visit == NULL || socket < 0) {
+        if (socket >= 0)
+            close(socket);
+        free(visit);
+        return;
+    }
+    if (atomic_load(&reception.waiting) == reception.maximum) {
+        atomic_fetch_add(&reception.displaced, 1);
+        send_away(reception.oldest, NULL);
+    }
+    *visit = (struct visit){.socket = socket,
+                            .deadline = clock_monotonic_ms() + HEAD_MS,
+                            .peer = *peer,
+                            .previous = reception.newest};
+    if (reception.newest != NULL)
+        reception.newest->next = visit;
+    else
+        reception.oldest = visit;
+    reception.newest = visit;
+    atomic_fetch_add(&reception.waiting, 1);
+    if (reception.oldest == visit)
+        set_timer();
+    struct epoll_event wanted = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = visit};
+    if (epoll_ctl(reception.epoll, EPOLL_CTL_ADD, socket, &wanted) < 0)
+        send_away(visit, NULL);
+}
+
+/* Takes a connection that comes. Returns its descriptor when its head is whole already, or -1. */
+static int
+take_new(struct sockaddr_in *peer)
+{
+    socklen_t size = sizeof(*peer);
+    int socket =
+        accept4(reception.listener, (struct sockaddr *)peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (socket < 0) {
+        /* Without descriptors the listener stays readable: who waits makes room, or time does. */
+        const struct timespec moment = {.tv_nsec = 10000000};
+        if ((errno == EMFILE || errno == ENFILE) && reception.oldest != NULL)
+            send_away(reception.oldest, NULL);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            (void)nanosleep(&moment, NULL);
+        return -1;
+    }
+    enum head head = look(socket);
+    if (head == HEAD_WHOLE)
+        return socket;
+    if (head == HEAD_PART)
+        begin_visit(socket, peer);
+    else
+        close(socket);
+    return -1;
+}
+
+/* Looks at what has come for a visit. Returns its descriptor once its head is whole, or -1. */
+static int
+go_on(struct visit *visit, uint32_t events, struct sockaddr_in *peer)
+{
+    enum head head = look(visit->socket);
+
+    if (head == HEAD_NONE ||
+        (head == HEAD_PART && (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0))
+        send_away(visit, NULL);
+    if (head != HEAD_WHOLE)
+        return -1;
+    *peer = visit->peer;
+    int high = end_visit(visit);
+    int removed = epoll_ctl(reception.epoll, EPOLL_CTL_DEL, high, NULL);
+    assert(removed == 0);
+    int low = fcntl(high, F_DUPFD_CLOEXEC, 0);
+    close(high);
+    return low;
+}
+
+/* ---- accept ------------------------------------------------------------------------------- */
+
+static int
+watch(int descriptor, void *what)
+{
+    struct epoll_event wanted = {.events = EPOLLIN, .data.ptr = what};
+    return epoll_ctl(reception.epoll, EPOLL_CTL_ADD, descriptor, &wanted);
+}
+
+static void
+close_one(int *descriptor)
+{
+    if (*descriptor >= 0)
+        close(*descriptor);
+    *descriptor = -1;
+}
+
+static void
+close_all(void)
+{
+    close_one(&reception.listener);
+    close_one(&reception.epoll);
+    close_one(&reception.timer);
+}
+
+/* Takes the place of civetweb's listening socket. Returns whether it could. */
+static bool
+begin(int listener)
+{
+    reception.listener = fcntl(listener, F_DUPFD_CLOEXEC, reception.base);
+    reception.epoll = epoll_create1(EPOLL_CLOEXEC);
+    reception.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    int flags = reception.listener >= 0 ? fcntl(reception.listener, F_GETFL) : -1;
+    if (reception.epoll >= 0 && reception.timer >= 0 && flags >= 0 &&
+        fcntl(reception.listener, F_SETFL, flags | O_NONBLOCK) == 0 &&
+        watch(reception.listener, &reception.listener) == 0 &&
+        watch(reception.timer, &reception.timer) == 0 &&
+        dup3(reception.epoll, listener, O_CLOEXEC) >= 0)
+        return true;
+    log_warn(errno, "reception-not-opened");
+    close_all();
+    return false;
+}
+
+/* Its name for the linker is accept: a program's goes before the C library's, in libraries as well. */
+int reception_accept(int listener, struct sockaddr *address, socklen_t *size) __asm__("accept");
+
+int
+reception_accept(int listener, struct sockaddr *address, socklen_t *size)
+{
+    struct sockaddr_in peer;
+    struct epoll_event event;
+    int socket = -1;
+
+    if (reception.base == 0)
+        return accept4(listener, address, size, 0);   /* somebody else's */
+    assert(address != NULL && *size >= sizeof(peer)); /* as civetweb calls it */
+    if (reception.epoll < 0 && !begin(listener)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    while (socket < 0 && epoll_wait(reception.epoll, &event, 1, 0) == 1) {
+        if (event.data.ptr == &reception.listener)
+            socket = take_new(&peer);
+        else if (event.data.ptr == &reception.timer)
+            send_away_late();
+        else
+            socket = go_on(event.data.ptr, event.events, &peer);
+    }
+    if (socket < 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    handover_note(socket, &peer);
+    memcpy(address, &peer, sizeof(peer));
+    *size = sizeof(peer);
+    return socket;
+}
+
+void
+reception_open(int base, unsigned maximum)
+{
+    reception.base = base;
+    reception.maximum = maximum;
+}
+
+void
+reception_close(void)
+{
+    reception.base = 0;
+    while (reception.oldest != NULL)
+        send_away(reception.oldest, NULL);
+    close_all();
+}
+
+void
+reception_count(struct reception_counters *out)
+{
+    out->waiting = atomic_load(&reception.waiting);
+    out->timed_out = atomic_load(&reception.timed_out);
+    out->displaced = atomic_load(&reception.displaced);
+}

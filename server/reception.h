@@ -1,0 +1,35 @@
+/*
+ * The reception: where connections wait until the head of their request is whole. civetweb gives a
+ * worker to each connection that it accepts, which then waits for what the client sends; some dozens
+ * of clients that send half a head would keep all of them. So this process has an accept(2) of its
+ * own, which gives it only connections whose request it can read at once.
+ *
+ * civetweb polls its listening socket and calls accept when that is readable. The reception puts an
+ * epoll instance in that one's place: it is readable when somebody comes, when one who waits has sent
+ * something, or when somebody's time is over.
+ */
+#ifndef SERVER_RECEPTION_H
+#define SERVER_RECEPTION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct reception_counters {
+    uint64_t waiting;
+    uint64_t timed_out; /* sent away, as their head was not whole in time */
+    uint64_t displaced; /* sent away for others, as too many waited */
+};
+
+/*
+ * Opens it, just before civetweb is started. Descriptors of who waits are at least `base`; when more
+ * than `maximum` would wait, the one that has longest is sent away.
+ */
+void reception_open(int base, unsigned maximum);
+
+/* Sends away who waits still, and closes it; after civetweb has stopped. */
+void reception_close(void);
+
+/* Any thread; does not block. */
+void reception_count(struct reception_counters *out);
+
+#endif

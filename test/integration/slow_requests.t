@@ -1,0 +1,109 @@
+#!/usr/bin/python3 -B
+"""Requests that do not come to their end: nobody else waits for them, and they end."""
+from chat import *
+
+WAITING_MAX = 256
+HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+
+
+class Plain:
+    """A connection that says what it is told to."""
+
+    def __init__(self, server, data=b""):
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT)
+        self.send(data)
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def answer(self):
+        """Everything that is said until the end."""
+        said = b""
+        try:
+            while data := self.socket.recv(65536):
+                said += data
+        except ConnectionResetError:
+            pass
+        self.socket.close()
+        return said
+
+
+@test("while many have sent half a request, others are served")
+async def _(server):
+    half = [Plain(server, HEAD) for _ in range(200)]
+    await until_async(lambda: server.metric("chatd_requests_waiting") == 200, "they wait")
+    ann = await Client.connect(server, "Ann")
+    room = await ann.join("room")
+    await ann.post(room, "hello")
+    equal(server.request("/")[0], 200)
+    half[0].send(b"\r\n")
+    assert half[0].answer().startswith(b"HTTP/1.1 200 "), "who goes on is served"
+    for each in half[1:]:
+        assert each.answer().startswith(b"HTTP/1.1 408 "), "who does not is told so"
+    equal(server.metric("chatd_requests_timed_out_total"), 199)
+    equal(server.metric("chatd_requests_waiting"), 0)
+    await ann.post(room, "still there")
+    await ann.close()
+
+
+@test("a request may come byte by byte, and in the middle of it others")
+def _(server):
+    slow = Plain(server)
+    for byte in HEAD + b"\r\n":
+        slow.send(bytes([byte]))
+        if byte == ord("H"):
+            equal(server.request("/healthz")[0], 200)
+    assert slow.answer().startswith(b"HTTP/1.1 200 ")
+
+
+@test("as do the requests of clients")
+def _(server):
+    raw = Raw(server, upgrade=False)
+    request = upgrade_request("Slow")
+    for i in range(0, len(request), 7):
+        raw.send(request[i:i + 7])
+    raw.read_head()
+    raw.document({"action": "join-room", "message": "slow"})
+    raw.expect("room-joined")
+    raw.close()
+    until(lambda: server.metric("chatd_clients") == 0, "it is gone")
+
+
+@test("of more than may wait the oldest goes")
+def _(server):
+    before = server.metric("chatd_requests_displaced_total")
+    half = [Plain(server, HEAD)]
+    until(lambda: server.metric("chatd_requests_waiting") == 1, "it waits")
+    half += [Plain(server, HEAD) for _ in range(WAITING_MAX)]
+    equal(half[0].answer(), b"", "what the oldest is told")
+    assert server.metric("chatd_requests_displaced_total") > before, "it is counted"
+    half[-1].send(b"\r\n")
+    assert half[-1].answer().startswith(b"HTTP/1.1 200 "), "the newest is served"
+    for each in half[1:-1]:
+        each.socket.close()
+    until(lambda: server.metric("chatd_requests_waiting") == 0, "who goes is forgotten")
+
+
+@test("who says nothing, or nothing of HTTP, or too much, is not waited for")
+def _(server):
+    silent = [Plain(server) for _ in range(20)]
+    hello = bytes.fromhex("16030100f4010000f00303")  # of TLS
+    assert not Plain(server, hello).answer().startswith(b"HTTP/1.1 2"), "TLS"
+    much = Plain(server, b"GET / HTTP/1.1\r\nX: " + b"x" * 20000)
+    assert not much.answer().startswith(b"HTTP/1.1 2"), "a head of 20 kB"
+    equal(server.request("/healthz")[0], 200)
+    for each in silent:
+        assert each.answer().startswith(b"HTTP/1.1 408 ")
+
+
+@test("a server that stops ends them")
+async def _():
+    with Server() as server:
+        half = [Plain(server, HEAD) for _ in range(20)]
+        await until_async(lambda: server.metric("chatd_requests_waiting") == 20, "they wait")
+        await asyncio.to_thread(server.stop)
+        for each in half:
+            assert each.answer()[:13] in (b"", b"HTTP/1.1 408 ")
+
+
+run()
