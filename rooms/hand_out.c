@@ -4,6 +4,7 @@
  * elsewhere; a message that comes a second time is dropped, one that comes too early is refused.
  */
 #include "pubsub/message.h"
+#include "rooms/fan_out.h"
 #include "rooms/room.h"
 #include "rooms/rooms.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #define JOINED_BYTES 65536 /* of messages that are sent as one piece */
+#define SHARED_MIN   500   /* members from which on other cores help */
 
 /* Joins messages into pieces that cost one send each. Returns how many, or 0 without memory. */
 static size_t
@@ -33,6 +35,29 @@ join(struct message *const *messages, size_t count, struct message **pieces)
     return piece_count;
 }
 
+/* What goes to each member. */
+struct parcel {
+    struct room *room;
+    struct message *const *messages;
+    size_t count;
+    bool hints;
+};
+
+static void
+deliver_to(void *argument, size_t from, size_t to)
+{
+    const struct parcel *parcel = argument;
+
+    lock_assert_held(&parcel->room->lock);
+    for (size_t i = from; i < to; i++) {
+        struct member *member = parcel->room->members[i]->member;
+        if (parcel->hints)
+            member->operations->deliver_hints(member, parcel->messages, parcel->count);
+        else
+            member->operations->deliver(member, parcel->messages, parcel->count);
+    }
+}
+
 /* Gives the messages to each member; the room's lock is held. */
 static void
 deliver(struct room *room, struct message *const *messages, size_t count, bool hints)
@@ -53,15 +78,16 @@ deliver(struct room *room, struct message *const *messages, size_t count, bool h
     /* One copy for all costs less than each send of many small parts. */
     if (count > 1 && room->member_count > 1)
         piece_count = join(messages, count, pieces);
-    struct message *const *sent = piece_count > 0 ? pieces : messages;
-    size_t sent_count = piece_count > 0 ? piece_count : count;
-    for (size_t i = 0; i < room->member_count; i++) {
-        struct member *member = room->members[i]->member;
-        if (hints)
-            member->operations->deliver_hints(member, sent, sent_count);
-        else
-            member->operations->deliver(member, sent, sent_count);
-    }
+    struct parcel parcel = {
+        .room = room,
+        .messages = piece_count > 0 ? pieces : messages,
+        .count = piece_count > 0 ? piece_count : count,
+        .hints = hints,
+    };
+    if (room->member_count < SHARED_MIN)
+        deliver_to(&parcel, 0, room->member_count);
+    else
+        fan_out_run(room->rooms->fan_out, &room->lock, room->member_count, deliver_to, &parcel);
     atomic_fetch_add_explicit(&room->rooms->counters.deliveries, count * room->member_count,
                               memory_order_relaxed);
     for (size_t i = 0; i < piece_count; i++)

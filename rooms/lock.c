@@ -25,11 +25,23 @@ lock_destroy(struct lock *lock)
     assert(error == 0);
 }
 
-void
-lock_take(struct lock *lock)
+static void
+assert_order(const struct lock *lock)
 {
     assert(held_count < HELD_MAX);
     assert(held_count == 0 || held[held_count - 1]->rank < lock->rank);
+}
+
+static void
+assert_last(const struct lock *lock)
+{
+    assert(held_count > 0 && held[held_count - 1] == lock);
+}
+
+void
+lock_take(struct lock *lock)
+{
+    assert_order(lock);
     int error = pthread_mutex_lock(&lock->mutex);
     assert(error == 0);
     held[held_count++] = lock;
@@ -38,10 +50,24 @@ lock_take(struct lock *lock)
 void
 lock_drop(struct lock *lock)
 {
-    assert(held_count > 0 && held[held_count - 1] == lock);
+    assert_last(lock);
     held_count--;
     int error = pthread_mutex_unlock(&lock->mutex);
     assert(error == 0);
+}
+
+void
+lock_borrow(const struct lock *lock)
+{
+    assert_order(lock);
+    held[held_count++] = lock;
+}
+
+void
+lock_return(const struct lock *lock)
+{
+    assert_last(lock);
+    held_count--;
 }
 
 void
@@ -99,6 +125,14 @@ void
 lock_wait(struct lock *lock, pthread_cond_t *condition)
 {
     assert(held_count == 1 && held[0] == lock);
+    int error = pthread_cond_wait(condition, &lock->mutex);
+    assert(error == 0);
+}
+
+void
+lock_wait_inner(struct lock *lock, pthread_cond_t *condition)
+{
+    assert_last(lock);
     int error = pthread_cond_wait(condition, &lock->mutex);
     assert(error == 0);
 }

@@ -21,6 +21,7 @@ enum lock_rank {
     LOCK_MAILBOX,      /* a mailbox */
     LOCK_CLIENT,       /* a connection's socket and outbox */
     LOCK_LOOP,         /* what other threads ask of an I/O loop */
+    LOCK_FAN_OUT,      /* what helpers are to do */
 };
 
 struct lock {
@@ -40,6 +41,14 @@ void lock_drop(struct lock *lock);
 /* Asserts that this thread holds the lock. */
 void lock_assert_held(const struct lock *lock);
 
+/*
+ * This thread works for one that holds the lock and keeps it until the work is done: until
+ * lock_return the lock counts as held by this one as well, and its rank is heeded.
+ */
+void lock_borrow(const struct lock *lock);
+
+void lock_return(const struct lock *lock);
+
 /* Asserts that this thread holds no lock: to be called before anything that blocks. */
 void lock_assert_none(void);
 
@@ -57,7 +66,13 @@ void lock_condition_broadcast(pthread_cond_t *condition);
 void lock_wait(struct lock *lock, pthread_cond_t *condition);
 
 /*
- * The same, until `deadline` (clock_monotonic_ms) at the latest. Returns false when that passed.
+ * The same, but others may be held: for who waits for a thread that was lent one of them, and that
+ * waits for nothing.
+ */
+void lock_wait_inner(struct lock *lock, pthread_cond_t *condition);
+
+/*
+ * As lock_wait, until `deadline` (clock_monotonic_ms) at the latest. Returns false when that passed.
  */
 bool lock_wait_until(struct lock *lock, pthread_cond_t *condition, int64_t deadline);
 

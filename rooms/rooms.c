@@ -1,6 +1,7 @@
 #include "rooms/rooms.h"
 
 #include "rooms/auditor.h"
+#include "rooms/fan_out.h"
 #include "rooms/historian.h"
 #include "rooms/lobby.h"
 #include "rooms/registry.h"
@@ -10,9 +11,12 @@ rooms_open(struct rooms *rooms)
 {
     if (rooms->instance[0] == '\0')
         identifier_make(rooms->instance);
-    int error = registry_open(rooms, &rooms->registry);
+    int error = fan_out_open(rooms->helpers, &rooms->fan_out);
     if (error != 0)
         return error;
+    error = registry_open(rooms, &rooms->registry);
+    if (error != 0)
+        goto close_fan_out;
     error = historian_open(&rooms->historian);
     if (error != 0)
         goto close_registry;
@@ -36,6 +40,8 @@ close_historian:
     historian_close(&rooms->historian);
 close_registry:
     registry_close(&rooms->registry);
+close_fan_out:
+    fan_out_close(&rooms->fan_out);
     return error;
 }
 
@@ -55,4 +61,5 @@ rooms_close(struct rooms *rooms)
     auditor_close(&rooms->auditor);
     historian_close(&rooms->historian);
     registry_close(&rooms->registry);
+    fan_out_close(&rooms->fan_out);
 }

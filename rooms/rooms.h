@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct auditor;
+struct fan_out;
 struct historian;
 struct lobby;
 struct pubsub;
@@ -36,8 +37,10 @@ struct rooms {
     unsigned presence_grace_ms;    /* [I] how long a user without a connection stays online */
     int64_t token_lifetime_ms;     /* [I] how long a user without a connection may come back */
     unsigned resume_limit;         /* [I] missed messages that a member is given when it joins */
+    unsigned helpers;              /* [I] cores beside the first that hand out to many members */
     char instance
         [IDENTIFIER_SIZE];       /* [I] this instance's id; made by rooms_open where it is empty */
+    struct fan_out *fan_out;     /* [I] helps large rooms */
     struct registry *registry;   /* [I] which rooms run */
     struct historian *historian; /* [I] reads what was missed */
     struct lobby *lobby;         /* [I] who is online */
@@ -47,7 +50,7 @@ struct rooms {
 
 /*
  * Opens the registry, the lobby and the auditor over the caller's repository and bus; the fields up
- * to resume_limit are set by the caller before. Blocks. Returns 0 or a negative errno, with everything
+ * to helpers are set by the caller before. Blocks. Returns 0 or a negative errno, with everything
  * undone. Called once, by the main thread.
  */
 int rooms_open(struct rooms *rooms);

@@ -110,11 +110,19 @@ free_loops(struct server *server)
         loop_free(&server->loops[i]);
 }
 
+/* As many threads as are of use for what every core should share in. */
+static unsigned
+count_cores(void)
+{
+    int cores = get_nprocs();
+
+    return cores < 1 ? 1 : cores > SERVER_LOOPS_MAX ? SERVER_LOOPS_MAX : (unsigned)cores;
+}
+
 static int
 start_loops(struct server *server)
 {
-    int cores = get_nprocs();
-    unsigned count = cores < 1 ? 1 : cores > SERVER_LOOPS_MAX ? SERVER_LOOPS_MAX : (unsigned)cores;
+    unsigned count = count_cores();
 
     for (server->loop_count = 0; server->loop_count < count; server->loop_count++) {
         int error = loop_start(server, &server->loops[server->loop_count]);
@@ -141,6 +149,7 @@ open_rooms(struct server *server)
     server->rooms.grace_ms = options->room_grace_ms;
     server->rooms.presence_grace_ms = options->presence_grace_ms;
     server->rooms.resume_limit = options->resume_limit;
+    server->rooms.helpers = count_cores() - 1;
     server->rooms.token_lifetime_ms = options->token_lifetime_s * INT64_C(1000);
     return rooms_open(&server->rooms);
 }

@@ -41,6 +41,7 @@ fake_rooms_open(struct fake_rooms *fake, unsigned grace_ms, unsigned max_rooms)
     fake->rooms.max_rooms_per_member = 8;
     fake->rooms.grace_ms = grace_ms;
     fake->rooms.resume_limit = 100;
+    fake->rooms.helpers = 3;
     must(rooms_open(&fake->rooms) == 0, "rooms_open");
 }
 

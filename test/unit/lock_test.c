@@ -59,6 +59,24 @@ drop_other(void)
     lock_drop(&low);
 }
 
+static void
+borrowed_in_order(void)
+{
+    lock_borrow(&low);
+    lock_assert_held(&low);
+    lock_take(&high);
+    lock_drop(&high);
+    lock_return(&low);
+    lock_assert_none();
+}
+
+static void
+borrowed_out_of_order(void)
+{
+    lock_borrow(&high);
+    lock_take(&low);
+}
+
 /* Whether a process that does this is ended by an assertion. */
 static bool
 aborts(void (*function)(void))
@@ -90,6 +108,8 @@ main(void)
     ok(aborts(not_held), "a lock that must be held is asserted");
     ok(aborts(some_held), "and that none is");
     ok(aborts(drop_other), "a lock that was not taken last is not dropped");
+    ok(!aborts(borrowed_in_order), "a lock that another thread holds stands for one's own");
+    ok(aborts(borrowed_out_of_order), "and its place in the order counts");
     lock_destroy(&high);
     lock_destroy(&low);
     return done_testing();

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define CROWD    60
+#define POSTS    300
 #define TOLD_MAX (HINTED_MEMBERS_MAX + 2)
 
 static struct fake_rooms rooms;
@@ -142,6 +143,40 @@ test_large(void)
     leave_crowd(TOLD_MAX);
 }
 
+/* Whether the member was given the numbers 1 to `count`, in order, and nothing else with a number. */
+static bool
+has_all(struct fake_member *fake, long long count)
+{
+    long long next = 1;
+
+    (void)fake_expect(fake, "\"the last\"", NULL);
+    for (size_t i = 0; i < fake->count; i++) {
+        if (strstr(fake->documents[i], "\"seq\":") != NULL &&
+            fake_number(fake->documents[i], "seq") != next++)
+            return false;
+    }
+    return next == count + 1;
+}
+
+/* Each member of a room in which cores share is given everything, in the room's order. */
+static void
+test_order(void)
+{
+    char id[IDENTIFIER_SIZE];
+    bool have_all = true;
+
+    join_crowd(TOLD_MAX, "order", id);
+    for (size_t i = 0; i < POSTS - 1; i++)
+        post_from(crowd[i % 7 * 100], id, "another one");
+    for (size_t i = 0; i < 7; i++)
+        fake_wait_answered(crowd[i * 100]);
+    post_from(crowd[0], id, "the last");
+    for (size_t i = 0; i < TOLD_MAX; i++)
+        have_all = has_all(crowd[i], POSTS) && have_all;
+    ok(have_all, "each of %d members is given everything in order", TOLD_MAX);
+    leave_crowd(TOLD_MAX);
+}
+
 int
 main(void)
 {
@@ -149,6 +184,7 @@ main(void)
     test_connections();
     test_batch();
     test_large();
+    test_order();
     fake_rooms_close(&rooms);
     return done_testing();
 }
