@@ -23,7 +23,7 @@ REPO   := schema sqlite sqlite_append sqlite_arrival sqlite_identity sqlite_leas
           sqlite_room sqlite_secret sqlite_user write_group
 ROOMS  := auditor catch_up event fan_out hand_out historian history identifier lobby lobby_call_back lobby_presence \
           lobby_reconcile lobby_subscriber lock log mailbox member membership registry room room_join room_members \
-          room_posts room_roll room_users rooms roster subscriber utf8 wake
+          room_posts room_roll room_users rooms roster stack subscriber utf8 wake
 SERVER := answer api assets bus client client_close client_input client_member client_start command \
           command_message command_room counters futex_table handover http identity json_guard loop \
           options options_table origin outbox reception server token upgrade websocket websocket_header

@@ -6,6 +6,7 @@
 #include "rooms/log.h"
 #include "rooms/registry.h"
 #include "rooms/rooms.h"
+#include "rooms/stack.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,7 +17,8 @@
 #define BATCH_MAX 256 /* posts that are stored in one go */
 #define ROLL_RETRY_MS                                                                              \
     1000 /* after which changes to the roll that were not stored are tried again */
-#define FIRST_MAIL_MS 1000 /* how long a room that nobody has joined yet waits for that */
+#define SILENCE_MS    30000 /* after which a room gives back the memory that it does not need */
+#define FIRST_MAIL_MS 1000  /* how long a room that nobody has joined yet waits for that */
 
 struct room *
 room_new(struct rooms *rooms, const char *key)
@@ -48,6 +50,7 @@ room_rele(struct room *room)
     assert(room->member_count == 0);
     assert(room->notice_count == 0 && room->users.count == 0);
     free(room->members);
+    free(room->roll);
     room_users_free(&room->users);
     lock_condition_destroy(&room->caught_up);
     lock_destroy(&room->lock);
@@ -181,8 +184,11 @@ handle_posts(struct room *room, struct room_post **posts, size_t *count)
     *count = 0;
 }
 
-/* Handles a batch: joins and leaves at once, and posts, in their order, in one go at its end. */
-static void
+/*
+ * Handles a batch: joins and leaves at once, and posts, in their order, in one go at its end. Not
+ * inlined, so that its array is not on the stack of a room that sleeps.
+ */
+static __attribute__((noinline)) void
 handle(struct room *room, struct mail *batch)
 {
     struct room_post *posts[BATCH_MAX];
@@ -248,20 +254,44 @@ patience(const struct room *room)
     return left > 0 ? left : 0;
 }
 
+/* Handles a batch; returns whether somebody has come in. */
+static bool
+take_in(struct room *room, struct mail *batch)
+{
+    bool was_empty = is_empty(room);
+    size_t before = room->users.count;
+
+    handle(room, batch);
+    if (is_empty(room) && !was_empty)
+        room->empty_since = clock_monotonic_ms();
+    return room->users.count > before;
+}
+
+/*
+ * Until nobody needs the room. Storing touches several pages of stack, and of thousands of rooms most
+ * sleep most of the time: they are given back when somebody has come in, and after a long silence.
+ */
 static void
 serve(struct room *room)
 {
+    struct stack stack = stack_own();
+    bool is_deep = true; /* it was opened */
+
     /* Whoever asked for the room may not have put the request in yet. */
     room->empty_since = clock_monotonic_ms() + FIRST_MAIL_MS;
     for (;;) {
-        struct mail *batch = mailbox_take(&room->mailbox, patience(room));
+        int64_t limit = patience(room);
+        bool is_long = is_deep && (limit < 0 || limit > SILENCE_MS);
+        struct mail *batch = mailbox_take(&room->mailbox, is_long ? SILENCE_MS : limit);
         if (batch == NULL)
             room_roll_store(room);
         if (batch != NULL) {
-            bool was_empty = is_empty(room);
-            handle(room, batch);
-            if (is_empty(room) && !was_empty)
-                room->empty_since = clock_monotonic_ms();
+            is_deep = !take_in(room, batch);
+            if (!is_deep)
+                stack_trim(&stack);
+        } else if (is_long) {
+            stack_trim(&stack);
+            is_deep = false;
         } else if (is_empty(room) && patience(room) == 0 &&
                    registry_retire(room->rooms->registry, room)) {
             return;

@@ -111,14 +111,14 @@ struct room {
     struct membership **members; /* [m] */
     size_t member_count;         /* [m] */
     struct membership
-        *first_behind;        /* [T] of the room: those that catch up, not in `members` yet */
-    struct room_users users;  /* [T] of the room */
-    struct message **notices; /* [T] of the room: not told yet; NULL, or room for so many */
-    size_t notice_count;      /* [T] of the room */
-    size_t roll_count;        /* [T] of the room */
-    bool roll_fails;          /* [T] of the room: the last change was not stored */
-    struct roll_entry roll[ROLL_MAX]; /* [T] of the room: changes that are not stored yet */
-    size_t member_capacity;           /* [m] */
+        *first_behind;          /* [T] of the room: those that catch up, not in `members` yet */
+    struct room_users users;    /* [T] of the room */
+    struct message **notices;   /* [T] of the room: not told yet; NULL, or room for so many */
+    size_t notice_count;        /* [T] of the room */
+    size_t roll_count;          /* [T] of the room */
+    bool roll_fails;            /* [T] of the room: the last change was not stored */
+    struct roll_entry *roll;    /* [T] of the room: what is not stored yet; ROLL_MAX, or NULL */
+    size_t member_capacity;     /* [m] */
     _Atomic uint64_t delivered; /* [a] the last seq that was handed out; changed under `lock` */
     _Atomic uint64_t known;     /* [a] a seq that the auditor knows to be stored */
     uint64_t missing;           /* [T] of the auditor: a seq that was not delivered, or 0 */

@@ -7,6 +7,7 @@
 #include "rooms/rooms.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,33 +172,43 @@ tell(struct room *room, struct room_post **posts, const struct repo_post *stored
         message_rele(messages[i]);
 }
 
+/* Refuses all of them, and says so once, however many are refused until it works again. */
+static void
+refuse_all(struct room *room, struct room_post **posts, size_t count, int error)
+{
+    if (!room->failing)
+        log_warn(-error, "append-failed room=%s", room->stored.id);
+    room->failing = true;
+    for (size_t i = 0; i < count; i++)
+        room_refuse_post(room, posts[i], error);
+}
+
 static void
 store(struct room *room, struct room_post **posts, size_t count)
 {
-    struct repo_post stored[STORE_MAX];
     int64_t now = clock_realtime_ms();
 
     assert(count <= STORE_MAX);
+    /* Not on the stack, of which each room has its own. */
+    struct repo_post *stored = calloc(count, sizeof(*stored));
+    if (stored == NULL) {
+        refuse_all(room, posts, count, -ENOMEM);
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         const struct member *sender = posts[i]->head.membership->member;
-        stored[i] = (struct repo_post){
-            .sender_id = sender->id,
-            .sender_name = sender->name,
-            .client_id = client_id(posts[i]),
-            .text = posts[i]->data,
-            .text_length = posts[i]->text_length,
-            .ts = now,
-        };
+        stored[i].sender_id = sender->id;
+        stored[i].sender_name = sender->name;
+        stored[i].client_id = client_id(posts[i]);
+        stored[i].text = posts[i]->data;
+        stored[i].text_length = posts[i]->text_length;
+        stored[i].ts = now;
     }
     lock_assert_none();
     int error = repo_append(room->rooms->repo, room->stored.number, stored, count);
     if (error != 0) {
-        /* Once, however many are refused until it works again. */
-        if (!room->failing)
-            log_warn(-error, "append-failed room=%s", room->stored.id);
-        room->failing = true;
-        for (size_t i = 0; i < count; i++)
-            room_refuse_post(room, posts[i], error);
+        refuse_all(room, posts, count, error);
+        free(stored);
         return;
     }
     if (room->failing)
@@ -205,6 +216,7 @@ store(struct room *room, struct room_post **posts, size_t count)
     room->failing = false;
     bring_in(room, posts, stored, count);
     tell(room, posts, stored, count);
+    free(stored);
 }
 
 void

@@ -7,6 +7,7 @@
 #include "rooms/rooms.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void
@@ -22,10 +23,13 @@ room_roll_store(struct room *room)
                                                .joins = room->roll[i].joins};
     lock_assert_none();
     int error = repo_roll_change(room->rooms->repo, room->stored.number, changes, count);
-    if (error == 0)
+    if (error == 0) {
         room->roll_count = 0;
-    else if (!room->roll_fails)
+        free(room->roll);
+        room->roll = NULL;
+    } else if (!room->roll_fails) {
         log_warn(-error, "roll-not-stored room=%s changes=%zu", room->stored.id, count);
+    }
     /* Who is in the room stays in it; the changes are kept, and tried again. */
     room->roll_fails = error != 0;
 }
@@ -41,6 +45,12 @@ room_roll_add(struct room *room, const char *user_id, bool joins)
         log_warnx("roll-lost room=%s user=%s", room->stored.id, room->roll[0].user_id);
         memmove(room->roll, room->roll + 1, (ROLL_MAX - 1) * sizeof(room->roll[0]));
         room->roll_count--;
+    }
+    if (room->roll == NULL)
+        room->roll = malloc(ROLL_MAX * sizeof(*room->roll));
+    if (room->roll == NULL) {
+        log_warnx("roll-lost room=%s user=%s", room->stored.id, user_id);
+        return;
     }
     struct roll_entry *entry = &room->roll[room->roll_count++];
     snprintf(entry->user_id, sizeof(entry->user_id), "%s", user_id);

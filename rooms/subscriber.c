@@ -13,7 +13,10 @@
 #include <assert.h>
 #include <errno.h>
 
-#define BATCH_MAX 256
+#define READ_MAX  256 /* messages that are read in one go */
+#define PIECE_MAX 64  /* and that are received, and handed out: their array is on each stack */
+
+_Static_assert(PIECE_MAX <= HAND_OUT_MAX, "a piece is handed out in one go");
 
 /* What is about to be handed out; it holds each message. */
 struct batch {
@@ -21,7 +24,7 @@ struct batch {
     uint64_t next; /* the seq that comes next */
     size_t count;
     bool hints; /* what is in it has no seq */
-    struct message *messages[HAND_OUT_MAX];
+    struct message *messages[PIECE_MAX];
 };
 
 /*
@@ -51,7 +54,7 @@ add(struct batch *batch, struct message *message)
 {
     bool is_hint = message_seq(message) == 0;
 
-    if (batch->count == HAND_OUT_MAX || (batch->count > 0 && batch->hints != is_hint))
+    if (batch->count == PIECE_MAX || (batch->count > 0 && batch->hints != is_hint))
         hand_out(batch);
     batch->hints = is_hint;
     batch->messages[batch->count++] = message;
@@ -86,7 +89,7 @@ fill_gap(struct batch *batch, uint64_t until)
     while (batch->next < until) {
         uint64_t before = batch->next;
         int error = repo_read(room->rooms->repo, room->stored.number, batch->next - 1, until,
-                              BATCH_MAX, false, add_stored, batch);
+                              READ_MAX, false, add_stored, batch);
         atomic_fetch_add_explicit(&room->rooms->counters.repaired, batch->next - before,
                                   memory_order_relaxed);
         if (error != 0 || batch->next == before) {
@@ -111,11 +114,11 @@ catch_up(struct batch *batch)
 #endif
     do {
         before = batch->next;
-        error = repo_read(room->rooms->repo, room->stored.number, before - 1, UINT64_MAX, BATCH_MAX,
+        error = repo_read(room->rooms->repo, room->stored.number, before - 1, UINT64_MAX, READ_MAX,
                           false, add_stored, batch);
         atomic_fetch_add_explicit(&room->rooms->counters.repaired, batch->next - before,
                                   memory_order_relaxed);
-    } while (error == 0 && batch->next - before == BATCH_MAX);
+    } while (error == 0 && batch->next - before == READ_MAX);
     if (error != 0)
         log_warn(-error, "gap-not-read room=%s seq=%llu", room->stored.id,
                  (unsigned long long)batch->next);
@@ -138,10 +141,10 @@ subscriber_main(void *argument)
 {
     struct room *room = argument;
     struct batch batch = {.room = room, .next = atomic_load(&room->delivered) + 1};
-    struct message *received[BATCH_MAX];
+    struct message *received[PIECE_MAX];
     int count;
 
-    while ((count = channel_receive(room->channel, received, BATCH_MAX, -1)) != -ESHUTDOWN) {
+    while ((count = channel_receive(room->channel, received, PIECE_MAX, -1)) != -ESHUTDOWN) {
         batch.next = atomic_load(&room->delivered) + 1;
         if (count == -ESTALE)
             catch_up(&batch);
