@@ -10,11 +10,17 @@ CFLAGS   ?= -O2 -g
 
 PACKAGES := sqlite3 libcjson hiredis libsodium
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-HARDEN   := -fstack-protector-strong -fno-strict-aliasing
+HARDEN   := -fstack-protector-strong -fstack-clash-protection -fPIE -fno-strict-aliasing
+ifneq ($(filter x86_64 i686,$(shell uname -m)),)
+HARDEN   += -fcf-protection
+endif
+ifeq ($(SANITIZE),) # which check the same, and do not go together with it
+HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
 CPPFLAGS += -D_GNU_SOURCE -DCHATD_VERSION='"$(VERSION)"' -I. $(shell pkg-config --cflags $(PACKAGES))
 ALL_CFLAGS := -std=c11 -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) $(SANITIZE)
 LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lcivetweb
-LDFLAGS  += -pthread -Wl,-z,relro,-z,now $(SANITIZE)
+LDFLAGS  += -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANITIZE)
 
 PUBSUB := inbox local message payload pubsub queue redis redis_address redis_channel \
           redis_connection redis_greeting redis_log redis_publisher redis_queue redis_socket redis_url \
@@ -25,7 +31,7 @@ ROOMS  := auditor catch_up event fan_out hand_out historian history identifier l
           lobby_reconcile lobby_subscriber lock log mailbox member membership registry room room_join room_members \
           room_posts room_roll room_users rooms roster stack subscriber utf8 wake
 SERVER := answer api assets bus client client_close client_input client_member client_start command \
-          command_message command_room counters futex_table handover http identity json_guard loop \
+          command_message command_room confine counters futex_table handover http identity json_guard loop \
           options options_table origin outbox reception server token upgrade websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 

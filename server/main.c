@@ -1,4 +1,5 @@
 #include "rooms/log.h"
+#include "server/confine.h"
 #include "server/futex_table.h"
 #include "server/options.h"
 #include "server/server.h"
@@ -59,7 +60,9 @@ main(int argc, char **argv)
         fprintf(stderr, "chatd: %s\n", why);
         return EXIT_USAGE;
     }
-    int error = block_signals(&signals);
+    int error = confine_process(options.user, why, sizeof(why));
+    if (error == 0)
+        error = block_signals(&signals);
     /* About half of all threads: a few that share a slot are found soon enough. */
     if (error == 0 && futex_table_size(options.max_rooms) != 0)
         log_warnx("futex-table-not-sized rooms=%u", options.max_rooms);

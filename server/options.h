@@ -15,6 +15,7 @@ struct options {
     unsigned port;                   /* of --addr; 0: any free one */
     const char *database;            /* --db: path of the SQLite file */
     const char *static_directory;    /* --static: served instead of the page inside; or NULL */
+    const char *user;                /* --user: whom the process becomes, or NULL */
     const char *origin;              /* --origin: whose pages may connect besides ours, or NULL */
     const char *redis;               /* --redis: URL of the bus between instances, or NULL */
     const char *redis_prefix;        /* --redis-prefix: of the channels' names */

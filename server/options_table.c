@@ -150,6 +150,13 @@ const struct option_entry option_table[] = {
         .offset = offsetof(struct options, static_directory),
     },
     {
+        .name = "user",
+        .argument = "NAME",
+        .help = "become this user after starting as root",
+        .parse = parse_string,
+        .offset = offsetof(struct options, user),
+    },
+    {
         .name = "origin",
         .argument = "LIST",
         .help = "other sites whose pages may connect, such as https://a.example",

@@ -4,7 +4,7 @@ import sqlite3
 
 from chat import *
 
-OPTIONS = ("addr", "db", "static", "origin", "redis", "redis-prefix", "redis-password-file", "durability",
+OPTIONS = ("addr", "db", "static", "user", "origin", "redis", "redis-prefix", "redis-password-file", "durability",
            "max-clients", "max-rooms", "max-rooms-per-client", "limit-messages", "room-grace",
            "presence-grace", "token-lifetime", "resume-limit", "outbox", "ping-after",
            "idle-timeout", "check", "help", "version")
