@@ -237,8 +237,8 @@ lobby_find_name(struct lobby *lobby, const char *id, char name[REPO_USER_NAME_SI
 
     lock_take(&lobby->lock);
     const struct roster_user *user = roster_find(&lobby->roster, id);
-    if (user != NULL && user->segment != NULL) {
-        snprintf(name, REPO_USER_NAME_SIZE, "%s", user->name);
+    if (user != NULL && roster_is_online(user)) {
+        snprintf(name, REPO_USER_NAME_SIZE, "%s", roster_name(user));
         error = 0;
     }
     lock_drop(&lobby->lock);

@@ -36,13 +36,14 @@ struct lobby {
     struct roster roster;               /* [m] */
     struct member *present;             /* [m] who is told of changes */
     struct member *waiting;             /* [m] who is to be given the list first */
-    struct roster_user *grace_first;    /* [m] who has no connection here any more, oldest first */
-    struct roster_user *grace_last;     /* [m] */
+    struct roster_grace *grace_first;   /* [m] who has no connection here any more, oldest first */
+    struct roster_grace *grace_last;    /* [m] */
     struct member *first_call;          /* [T] of the lobby: who is to be called back */
     struct member *last_call;           /* [T] */
     struct announcement *announcements; /* [m] */
     size_t announcement_count;          /* [m] */
     size_t announcement_capacity;       /* [m] */
+    size_t crowd;                       /* [T] of the subscriber: changes told since it was quiet */
     bool flushed;                       /* [m] what lobby_flush waits for */
     pthread_cond_t passed;              /* that it was set */
     atomic_bool closing;                /* [a] the mailbox is closed, or about to be */

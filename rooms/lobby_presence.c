@@ -55,43 +55,57 @@ report(struct lobby *lobby, int error, size_t count)
 
 /* ---- the grace ---------------------------------------------------------------------------- */
 
-/* Ends the user's grace; the lobby's lock is held. */
+/* Ends the user's grace, if it has one; the lobby's lock is held. */
 static void
 end_grace(struct lobby *lobby, struct roster_user *user)
 {
-    if (user->grace_end == 0)
+    struct roster_grace *grace = user->grace;
+
+    if (grace == NULL)
         return;
-    if (user->grace_previous != NULL)
-        user->grace_previous->grace_next = user->grace_next;
+    if (grace->previous != NULL)
+        grace->previous->next = grace->next;
     else
-        lobby->grace_first = user->grace_next;
-    if (user->grace_next != NULL)
-        user->grace_next->grace_previous = user->grace_previous;
+        lobby->grace_first = grace->next;
+    if (grace->next != NULL)
+        grace->next->previous = grace->previous;
     else
-        lobby->grace_last = user->grace_previous;
-    user->grace_end = 0;
+        lobby->grace_last = grace->previous;
+    user->grace = NULL;
+    free(grace);
 }
 
-/* Begins it; all are equally long, so the list is in the order of their ends. */
+/*
+ * Begins it; all are equally long, so the list is in the order of their ends. Without memory there is
+ * none: then the user's row is a ghost, which the auditor removes, and tells that it has left.
+ */
 static void
 begin_grace(struct lobby *lobby, struct roster_user *user)
 {
-    user->grace_end = clock_monotonic_ms() + lobby->rooms->presence_grace_ms;
-    user->left_at = clock_realtime_ms();
-    user->grace_next = NULL;
-    user->grace_previous = lobby->grace_last;
+    struct roster_grace *grace = malloc(sizeof(*grace));
+    if (grace == NULL) {
+        log_warn(ENOMEM, "grace-not-begun user=%s", user->id);
+        atomic_store(&lobby->unstored, true);
+        return;
+    }
+    grace->user = user;
+    grace->end = clock_monotonic_ms() + lobby->rooms->presence_grace_ms;
+    grace->left_at = clock_realtime_ms();
+    grace->next = NULL;
+    grace->previous = lobby->grace_last;
     if (lobby->grace_last != NULL)
-        lobby->grace_last->grace_next = user;
+        lobby->grace_last->next = grace;
     else
-        lobby->grace_first = user;
-    lobby->grace_last = user;
+        lobby->grace_first = grace;
+    lobby->grace_last = grace;
+    user->grace = grace;
 }
 
 int64_t
 lobby_grace_end(struct lobby *lobby)
 {
     lock_take(&lobby->lock);
-    int64_t end = lobby->grace_first != NULL ? lobby->grace_first->grace_end : INT64_MAX;
+    int64_t end = lobby->grace_first != NULL ? lobby->grace_first->end : INT64_MAX;
     lock_drop(&lobby->lock);
     return end;
 }
@@ -163,7 +177,7 @@ turn_away(struct lobby *lobby, struct member **members, size_t count)
         forget_connection(user, members[i]);
         if (roster_is_held(user))
             continue;
-        if (user->segment != NULL)
+        if (roster_is_online(user))
             begin_grace(lobby, user);
         else
             roster_remove(&lobby->roster, user);
@@ -231,16 +245,16 @@ store_departures(struct lobby *lobby, struct repo_departure *departures, size_t 
     lobby_publish(lobby, false, gone, gone_count);
 }
 
-/* The user is not here any more, as far as is known here; the lobby's lock is held. */
+/* The user, whose grace is over, is not here any more; the lobby's lock is held. */
 static void
 let_go(struct lobby *lobby, struct roster_user *user, struct repo_departure *departure)
 {
-    describe(lobby, user->id, user->name, &departure->user);
-    departure->seen = user->left_at;
+    describe(lobby, user->id, roster_name(user), &departure->user);
+    departure->seen = user->grace->left_at;
     departure->expires = clock_realtime_ms() + lobby->rooms->token_lifetime_ms;
     departure->is_last = false;
     end_grace(lobby, user);
-    if (user->segment == NULL)
+    if (!roster_is_online(user))
         roster_remove(&lobby->roster, user);
 }
 
@@ -264,7 +278,7 @@ lobby_handle_departures(struct lobby *lobby, struct member **members, size_t cou
         if (user->local != NULL)
             continue;
         begin_grace(lobby, user);
-        if (lobby->rooms->presence_grace_ms == 0)
+        if (lobby->rooms->presence_grace_ms == 0 && user->grace != NULL)
             let_go(lobby, user, &departures[departure_count++]);
     }
     lock_drop(&lobby->lock);
@@ -283,9 +297,9 @@ lobby_end_graces(struct lobby *lobby)
         int64_t now = clock_monotonic_ms();
         count = 0;
         lock_take(&lobby->lock);
-        while (lobby->grace_first != NULL && lobby->grace_first->grace_end <= now &&
+        while (lobby->grace_first != NULL && lobby->grace_first->end <= now &&
                count < LOBBY_RUN_MAX)
-            let_go(lobby, lobby->grace_first, &departures[count++]);
+            let_go(lobby, lobby->grace_first->user, &departures[count++]);
         lock_drop(&lobby->lock);
         store_departures(lobby, departures, count);
     } while (count == LOBBY_RUN_MAX);

@@ -103,7 +103,7 @@ is_let_in(const struct roster_user *user)
 
     while (local != NULL && local->presence == MEMBER_ABSENT)
         local = local->same_user;
-    return local != NULL || user->grace_end != 0;
+    return local != NULL || user->grace != NULL;
 }
 
 static void
@@ -114,9 +114,9 @@ compare_user(struct roster_user *user, void *argument)
 
     if (roster_is_held(user)) {
         if (is_let_in(user) && !has_row(&comparison->stored, user->id, instance))
-            append(&comparison->unstored, user->id, user->name, instance);
-    } else if (user->segment != NULL && !has(&comparison->stored, user->id)) {
-        append(&comparison->absent, user->id, user->name, "");
+            append(&comparison->unstored, user->id, roster_name(user), instance);
+    } else if (roster_is_online(user) && !has(&comparison->stored, user->id)) {
+        append(&comparison->absent, user->id, roster_name(user), "");
     }
 }
 
@@ -133,7 +133,7 @@ compare(struct comparison *comparison)
         bool is_ours = strcmp(row->instance, lobby->rooms->instance) == 0;
         if (is_ours && (user == NULL || !roster_is_held(user)))
             append(&comparison->ghosts, row->id, row->name, row->instance);
-        else if (user == NULL || user->segment == NULL)
+        else if (user == NULL || !roster_is_online(user))
             append(&comparison->unknown, row->id, row->name, row->instance);
     }
     lock_drop(&lobby->lock);

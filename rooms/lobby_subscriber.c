@@ -12,6 +12,7 @@
 #include "rooms/rooms.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 #define ROUND_FRAME_BYTES  32768 /* about where a round's frame ends and the next one begins */
 #define ROUND_MESSAGES_MAX 4     /* frames of one round */
 #define ANNOUNCEMENTS_MANY 4096  /* that are told without waiting for more */
+#define CROWD_MIN          500   /* changes that are told before memory is given back */
+#define QUIET_MS           200   /* without a change, after which a crowd is over */
 
 static void
 announce(struct lobby *lobby, bool online, struct roster_user *user)
@@ -40,7 +43,7 @@ announce(struct lobby *lobby, bool online, struct roster_user *user)
     announcement->online = online;
     announcement->cancelled = false;
     snprintf(announcement->id, sizeof(announcement->id), "%s", user->id);
-    snprintf(announcement->name, sizeof(announcement->name), "%s", user->name);
+    snprintf(announcement->name, sizeof(announcement->name), "%s", roster_name(user));
     user->announcement = online ? (unsigned)lobby->announcement_count : 0;
     /* What the bus brought may be old, or sent again by somebody: the repository has the last word. */
     atomic_store(&lobby->unstored, true);
@@ -53,7 +56,7 @@ lobby_apply_join(struct lobby *lobby, const char *id, const char *name)
     struct roster_user *user = roster_find(&lobby->roster, id);
     if (user == NULL)
         user = roster_add(&lobby->roster, id, name);
-    if (user != NULL && user->segment == NULL && roster_set_online(&lobby->roster, user) == 0)
+    if (user != NULL && !roster_is_online(user) && roster_set_online(&lobby->roster, user) == 0)
         announce(lobby, true, user);
 }
 
@@ -63,7 +66,7 @@ lobby_apply_left(struct lobby *lobby, const char *id)
     lock_assert_held(&lobby->lock);
     struct roster_user *user = roster_find(&lobby->roster, id);
     /* Whether somebody who is here has left is for this instance alone to say. */
-    if (user == NULL || user->segment == NULL || roster_is_held(user))
+    if (user == NULL || !roster_is_online(user) || roster_is_held(user))
         return;
     atomic_store(&lobby->unstored, true);
     if (user->announcement != 0)
@@ -197,6 +200,11 @@ forget_told(struct lobby *lobby, size_t at)
     lobby->announcement_count -= at;
     memmove(lobby->announcements, lobby->announcements + at,
             lobby->announcement_count * sizeof(struct announcement));
+    if (lobby->announcement_count > 0)
+        return;
+    free(lobby->announcements);
+    lobby->announcements = NULL;
+    lobby->announcement_capacity = 0;
 }
 
 /*
@@ -212,6 +220,7 @@ tell_changes(struct lobby *lobby)
     if (lobby->announcement_count == 0)
         return;
     size_t count = encode(lobby, &at, messages);
+    lobby->crowd += at;
     for (struct member *member = lobby->present; member != NULL && count > 0;
          member = member->lobby_next)
         member->operations->deliver(member, messages, count);
@@ -274,6 +283,28 @@ news(struct lobby *lobby)
     return has_many ? NEWS_MANY : has ? NEWS_SOME : NEWS_NONE;
 }
 
+/* How long to wait for what arrives, in ms; -1: without a limit. */
+static int
+patience(struct lobby *lobby, int64_t next_round)
+{
+    int64_t now = clock_monotonic_ms();
+
+    if (news(lobby) != NEWS_NONE)
+        return next_round > now ? (int)(next_round - now) : 0;
+    return lobby->crowd >= CROWD_MIN ? QUIET_MS : -1;
+}
+
+/*
+ * Gives the memory back that a crowd took while it came or went, and that malloc keeps: as much as
+ * all of it needs from then on. It holds up who allocates, for milliseconds.
+ */
+static void
+give_memory_back(struct lobby *lobby)
+{
+    lobby->crowd = 0;
+    (void)malloc_trim(0);
+}
+
 void *
 lobby_subscriber_main(void *argument)
 {
@@ -282,10 +313,7 @@ lobby_subscriber_main(void *argument)
     int64_t next_round = 0;
 
     for (;;) {
-        int64_t now = clock_monotonic_ms();
-        int timeout = -1;
-        if (news(lobby) != NEWS_NONE)
-            timeout = next_round > now ? (int)(next_round - now) : 0;
+        int timeout = patience(lobby, next_round);
         int count = channel_receive(lobby->channel, received, BATCH_MAX, timeout);
         if (count == -ESTALE)
             atomic_store(&lobby->unstored, true); /* the auditor compares */
@@ -295,8 +323,10 @@ lobby_subscriber_main(void *argument)
             apply(lobby, received[i]);
             message_rele(received[i]);
         }
-        now = clock_monotonic_ms();
+        int64_t now = clock_monotonic_ms();
         enum news what = news(lobby);
+        if (what == NEWS_NONE && count == 0 && lobby->crowd >= CROWD_MIN)
+            give_memory_back(lobby);
         /* What has arrived already goes into this round, so that a crowd costs few of them. */
         if (now < next_round || what == NEWS_NONE || (count == BATCH_MAX && what == NEWS_SOME))
             continue;

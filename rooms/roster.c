@@ -5,13 +5,13 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* With the longest names of characters that JSON writes as six, a segment stays below 64 KiB. */
 #define SEGMENT_USERS 128
+#define BUCKETS_MIN   64
 
 struct roster_segment {
     struct message *message; /* the documents of its users, or NULL: to be encoded */
@@ -25,16 +25,18 @@ roster_init(struct roster *roster)
     memset(roster, 0, sizeof(*roster));
 }
 
-static void
-forget(void *user)
-{
-    free(user);
-}
-
 void
 roster_destroy(struct roster *roster)
 {
-    tdestroy(roster->tree, forget);
+    for (size_t i = 0; i < roster->bucket_count; i++) {
+        while (roster->buckets[i] != NULL) {
+            struct roster_user *user = roster->buckets[i];
+            roster->buckets[i] = user->next;
+            free(user->grace);
+            free(user);
+        }
+    }
+    free(roster->buckets);
     for (size_t i = 0; i < roster->segment_count; i++) {
         if (roster->segments[i]->message != NULL)
             message_rele(roster->segments[i]->message);
@@ -44,56 +46,102 @@ roster_destroy(struct roster *roster)
     free(roster->list);
 }
 
-static int
-compare(const void *one, const void *other)
+const char *
+roster_name(const struct roster_user *user)
 {
-    return strcmp(((const struct roster_user *)one)->id, ((const struct roster_user *)other)->id);
+    return user->id + strlen(user->id) + 1;
 }
 
-static int
-compare_id(const void *id, const void *user)
+bool
+roster_is_online(const struct roster_user *user)
 {
-    return strcmp(id, ((const struct roster_user *)user)->id);
+    return user->place != 0;
 }
 
 bool
 roster_is_held(const struct roster_user *user)
 {
-    return user->local != NULL || user->grace_end != 0;
+    return user->local != NULL || user->grace != NULL;
+}
+
+/* Where the first user of the id's bucket is linked: FNV-1a, since ids are made by us, at random. */
+static struct roster_user **
+bucket_of(struct roster_user **buckets, size_t count, const char *id)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+
+    for (; *id != '\0'; id++)
+        hash = (hash ^ (unsigned char)*id) * 0x100000001b3;
+    return &buckets[(hash ^ hash >> 32) & (count - 1)];
 }
 
 struct roster_user *
 roster_find(const struct roster *roster, const char *id)
 {
-    struct roster_user *const *node = tfind(id, &roster->tree, compare_id);
-    return node != NULL ? *node : NULL;
+    if (roster->bucket_count == 0)
+        return NULL;
+    struct roster_user *user = *bucket_of(roster->buckets, roster->bucket_count, id);
+    while (user != NULL && strcmp(user->id, id) != 0)
+        user = user->next;
+    return user;
+}
+
+/* Sees to it that there are about as many buckets as users. */
+static int
+grow_buckets(struct roster *roster)
+{
+    size_t count = roster->bucket_count > 0 ? roster->bucket_count * 2 : BUCKETS_MIN;
+    struct roster_user **buckets = calloc(count, sizeof(struct roster_user *));
+    if (buckets == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < roster->bucket_count; i++) {
+        while (roster->buckets[i] != NULL) {
+            struct roster_user *user = roster->buckets[i];
+            struct roster_user **first = bucket_of(buckets, count, user->id);
+            roster->buckets[i] = user->next;
+            user->next = *first;
+            *first = user;
+        }
+    }
+    free(roster->buckets);
+    roster->buckets = buckets;
+    roster->bucket_count = count;
+    return 0;
 }
 
 struct roster_user *
 roster_add(struct roster *roster, const char *id, const char *name)
 {
+    size_t id_size = strlen(id) + 1;
     size_t name_size = strlen(name) + 1;
-    struct roster_user *user = calloc(1, sizeof(*user) + name_size);
+
+    if (roster->count == roster->bucket_count && grow_buckets(roster) != 0)
+        return NULL;
+    struct roster_user *user = calloc(1, sizeof(*user) + id_size + name_size);
     if (user == NULL)
         return NULL;
-    snprintf(user->id, sizeof(user->id), "%s", id);
-    memcpy(user->name, name, name_size);
-    struct roster_user *const *node = tsearch(user, &roster->tree, compare);
-    if (node == NULL) {
-        free(user);
-        return NULL;
-    }
-    assert(*node == user);
+    memcpy(user->id, id, id_size);
+    memcpy(user->id + id_size, name, name_size);
+    struct roster_user **first = bucket_of(roster->buckets, roster->bucket_count, id);
+    user->next = *first;
+    *first = user;
+    roster->count++;
     return user;
 }
 
 void
 roster_remove(struct roster *roster, struct roster_user *user)
 {
-    if (user->segment != NULL)
+    assert(user->grace == NULL);
+    if (roster_is_online(user))
         roster_set_offline(roster, user);
-    void *found = tdelete(user, &roster->tree, compare);
-    assert(found != NULL);
+    struct roster_user **at = bucket_of(roster->buckets, roster->bucket_count, user->id);
+    while (*at != user) {
+        assert(*at != NULL);
+        at = &(*at)->next;
+    }
+    *at = user->next;
+    roster->count--;
     free(user);
 }
 
@@ -129,7 +177,7 @@ grow(struct roster *roster)
 int
 roster_set_online(struct roster *roster, struct roster_user *user)
 {
-    assert(user->segment == NULL);
+    assert(!roster_is_online(user));
     if (roster->online == roster->segment_count * SEGMENT_USERS) {
         int error = grow(roster);
         if (error != 0)
@@ -137,10 +185,8 @@ roster_set_online(struct roster *roster, struct roster_user *user)
     }
     /* All segments but the last one are full: roster_set_offline fills holes from the end. */
     struct roster_segment *segment = roster->segments[roster->online / SEGMENT_USERS];
-    user->segment = segment;
-    user->slot = segment->count;
     segment->users[segment->count++] = user;
-    roster->online++;
+    user->place = (unsigned)++roster->online;
     forget_encoding(segment);
     return 0;
 }
@@ -148,15 +194,16 @@ roster_set_online(struct roster *roster, struct roster_user *user)
 void
 roster_set_offline(struct roster *roster, struct roster_user *user)
 {
+    unsigned place = user->place - 1;
+    struct roster_segment *segment = roster->segments[place / SEGMENT_USERS];
+
     roster->online--;
     struct roster_segment *last = roster->segments[roster->online / SEGMENT_USERS];
     struct roster_user *moved = last->users[--last->count];
-    struct roster_segment *segment = user->segment;
 
-    segment->users[user->slot] = moved;
-    moved->segment = segment;
-    moved->slot = user->slot;
-    user->segment = NULL;
+    segment->users[place % SEGMENT_USERS] = moved;
+    moved->place = place + 1;
+    user->place = 0;
     forget_encoding(segment);
     forget_encoding(last);
 }
@@ -173,7 +220,8 @@ encode(const struct roster_segment *segment)
         return NULL;
     bool is_complete = true;
     for (unsigned i = 0; i < segment->count; i++) {
-        struct message *one = event_presence(true, segment->users[i]->id, segment->users[i]->name);
+        struct message *one =
+            event_presence(true, segment->users[i]->id, roster_name(segment->users[i]));
         if (one == NULL) {
             is_complete = false;
             break;
@@ -208,24 +256,12 @@ roster_encode(struct roster *roster)
     return 0;
 }
 
-struct walk {
-    void (*each)(struct roster_user *user, void *argument);
-    void *argument;
-};
-
-static void
-visit_user(const void *node, VISIT visit, void *argument)
-{
-    const struct walk *walk = argument;
-
-    if (visit == postorder || visit == leaf)
-        walk->each(*(struct roster_user *const *)node, walk->argument);
-}
-
 void
 roster_walk(const struct roster *roster, void (*each)(struct roster_user *user, void *argument),
             void *argument)
 {
-    struct walk walk = {.each = each, .argument = argument};
-    twalk_r(roster->tree, visit_user, &walk);
+    for (size_t i = 0; i < roster->bucket_count; i++) {
+        for (struct roster_user *user = roster->buckets[i]; user != NULL; user = user->next)
+            each(user, argument);
+    }
 }

@@ -17,20 +17,27 @@ struct message;
 struct roster_segment;
 
 struct roster_user {
-    struct roster_segment *segment; /* while online, else NULL */
-    unsigned slot;                  /* in the segment */
-    unsigned announcement;          /* of the lobby: 1 + index of its untold user-join, or 0 */
-    struct member *local;           /* of the lobby: the first of its connections here, or NULL */
-    struct roster_user *grace_next; /* of the lobby */
-    struct roster_user *grace_previous;
-    int64_t grace_end; /* of the lobby: clock_monotonic_ms; 0: it has no grace */
-    int64_t left_at;   /* of the lobby: clock_realtime_ms, when its last connection here ended */
-    char id[REPO_ID_SIZE];
-    char name[];
+    struct roster_user *next;   /* of the same bucket */
+    struct member *local;       /* of the lobby: the first of its connections here, or NULL */
+    struct roster_grace *grace; /* of the lobby: while it is here without a connection, or NULL */
+    unsigned place;             /* 1 + its place on the list; 0: it is not online */
+    unsigned announcement;      /* of the lobby: 1 + index of its untold user-join, or 0 */
+    char id[];                  /* and behind its NUL the name */
+};
+
+/* The grace of a user, which the lobby makes and ends. */
+struct roster_grace {
+    struct roster_user *user;
+    struct roster_grace *next;
+    struct roster_grace *previous;
+    int64_t end;     /* clock_monotonic_ms */
+    int64_t left_at; /* clock_realtime_ms, when the last connection here ended */
 };
 
 struct roster {
-    void *tree; /* of tsearch(3), by id */
+    struct roster_user **buckets; /* by a hash of the id, or NULL; the count is a power of two */
+    size_t bucket_count;
+    size_t count; /* of users, online or not yet */
     size_t online;
     struct roster_segment **segments;
     size_t segment_count;
@@ -42,6 +49,12 @@ void roster_init(struct roster *roster);
 
 void roster_destroy(struct roster *roster);
 
+/* The user's name; it lives as long as the user. */
+const char *roster_name(const struct roster_user *user);
+
+/* Whether the user is on the list. */
+bool roster_is_online(const struct roster_user *user);
+
 /* Whether this instance says of the user that it is online: it is connected here, or was just now. */
 bool roster_is_held(const struct roster_user *user);
 
@@ -51,7 +64,7 @@ struct roster_user *roster_find(const struct roster *roster, const char *id);
 /* Adds a user who is not online yet. NULL: out of memory. There must be none with that id. */
 struct roster_user *roster_add(struct roster *roster, const char *id, const char *name);
 
-/* Removes and frees the user. */
+/* Removes and frees the user, who has no grace. */
 void roster_remove(struct roster *roster, struct roster_user *user);
 
 /* Puts the user on the list. Errors: -ENOMEM. */
@@ -66,7 +79,7 @@ void roster_set_offline(struct roster *roster, struct roster_user *user);
  */
 int roster_encode(struct roster *roster);
 
-/* Calls `each` for every user, in the order of their ids; it must not change the roster. */
+/* Calls `each` for every user, in any order; it must not change the roster. */
 void roster_walk(const struct roster *roster,
                  void (*each)(struct roster_user *user, void *argument), void *argument);
 

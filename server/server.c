@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@
 #else
 #define THREAD_STACK_BYTES ((size_t)512 * 1024)
 #endif
+#define LARGE_BYTES     (128 * 1024)
 #define BUSY_TIMEOUT_MS 2000 /* for another process's write lock */
 #define DRAIN_MS        2500 /* for clients to be answered and to go */
 #define CLIENTS_MIN     16
@@ -85,6 +87,17 @@ set_stack_size(void)
         error = pthread_setattr_default_np(&attributes);
     pthread_attr_destroy(&attributes);
     return -error;
+}
+
+/*
+ * Has malloc give large pieces back as soon as they are free. By itself it would keep as much as the
+ * largest one that ever was.
+ */
+static void
+set_memory_limits(void)
+{
+    if (mallopt(M_MMAP_THRESHOLD, LARGE_BYTES) != 1 || mallopt(M_TRIM_THRESHOLD, LARGE_BYTES) != 1)
+        log_warnx("malloc-not-limited");
 }
 
 static void
@@ -231,6 +244,7 @@ server_start(struct server *server, const struct options *options, char *why, si
     if (error != 0)
         return error;
     snprintf(why, why_size, "cannot start");
+    set_memory_limits();
     error = set_stack_size();
     if (error != 0)
         return error;
