@@ -176,12 +176,12 @@ put(struct lobby *lobby, struct lobby_mail *mail, struct member *member, enum lo
 int
 lobby_arrive(struct lobby *lobby, struct member *member, const struct member_identity *identity)
 {
-    member->identity = malloc(sizeof(*identity));
-    if (member->identity == NULL)
+    member->arrival = malloc(sizeof(*member->arrival));
+    if (member->arrival == NULL)
         return -ENOMEM;
-    *member->identity = *identity;
+    member->arrival->identity = *identity;
     member->operations->hold(member);
-    put(lobby, &member->arrival, member, LOBBY_ARRIVE);
+    put(lobby, &member->arrival->mail, member, LOBBY_ARRIVE);
     return 0;
 }
 

@@ -96,9 +96,9 @@ call_back(struct lobby *lobby, struct member *member)
     member->called_back = true;
     lock_drop(&lobby->lock);
     lock_assert_none();
-    int error =
-        repo_private_missed(lobby->rooms->repo, member->id, member->seen - CALL_BACK_MARGIN_MS,
-                            CALL_BACK_MAX, add_call, &calls);
+    int error = repo_private_missed(lobby->rooms->repo, member->id,
+                                    member->arrival->identity.seen - CALL_BACK_MARGIN_MS,
+                                    CALL_BACK_MAX, add_call, &calls);
     for (size_t i = 0; i < calls.count && error == 0; i++)
         error = member_accept_private(member, lobby->rooms, calls.rooms[i].other_id,
                                       calls.rooms[i].since);
@@ -109,16 +109,18 @@ call_back(struct lobby *lobby, struct member *member)
     /* Whoever has gone, or is in as many rooms as it may, is not for the log. */
     if (error != 0 && error != -ECANCELED && error != -EMFILE)
         log_warn(-error, "call-back-failed user=%s", member->id);
+    free(member->arrival);
+    member->arrival = NULL;
     member->operations->release(member);
 }
 
 void
 lobby_handle_call_back(struct lobby *lobby, struct member *member)
 {
-    member->call_back_at = clock_monotonic_ms() + CALL_BACK_AFTER_MS;
-    member->arrival.mail.next = NULL;
+    member->arrival->call_back_at = clock_monotonic_ms() + CALL_BACK_AFTER_MS;
+    member->arrival->mail.mail.next = NULL;
     if (lobby->last_call != NULL)
-        lobby->last_call->arrival.mail.next = &member->arrival.mail;
+        lobby->last_call->arrival->mail.mail.next = &member->arrival->mail.mail;
     else
         lobby->first_call = member;
     lobby->last_call = member;
@@ -131,7 +133,7 @@ take_first(struct lobby *lobby)
     struct member *member = lobby->first_call;
 
     assert(member != NULL);
-    struct lobby_mail *next = (struct lobby_mail *)member->arrival.mail.next;
+    struct lobby_mail *next = (struct lobby_mail *)member->arrival->mail.mail.next;
 
     lobby->first_call = next != NULL ? next->member : NULL;
     if (next == NULL)
@@ -142,7 +144,7 @@ take_first(struct lobby *lobby)
 int64_t
 lobby_call_back_at(const struct lobby *lobby)
 {
-    return lobby->first_call != NULL ? lobby->first_call->call_back_at : INT64_MAX;
+    return lobby->first_call != NULL ? lobby->first_call->arrival->call_back_at : INT64_MAX;
 }
 
 void

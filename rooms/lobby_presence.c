@@ -185,6 +185,18 @@ turn_away(struct lobby *lobby, struct member **members, size_t count)
     lock_drop(&lobby->lock);
 }
 
+/* Frees what is not needed any more: who is new, or was not let in, is not called back. */
+static void
+forget_arrivals(struct member **members, size_t count, int error)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (error == 0 && members[i]->arrival->identity.seen != 0)
+            continue;
+        free(members[i]->arrival);
+        members[i]->arrival = NULL;
+    }
+}
+
 void
 lobby_handle_arrivals(struct lobby *lobby, struct member **members, size_t count)
 {
@@ -193,15 +205,12 @@ lobby_handle_arrivals(struct lobby *lobby, struct member **members, size_t count
 
     assert(count > 0 && count <= LOBBY_RUN_MAX);
     for (size_t i = 0; i < count; i++) {
-        struct member_identity *identity = members[i]->identity;
+        const struct member_identity *identity = &members[i]->arrival->identity;
         describe(lobby, members[i]->id, members[i]->name, &users[i]);
         arrivals[i].user = users[i];
         memcpy(arrivals[i].token_hash, identity->token_hash, sizeof(identity->token_hash));
         arrivals[i].expires = identity->expires;
         arrivals[i].seen = clock_realtime_ms();
-        members[i]->seen = identity->seen;
-        free(identity);
-        members[i]->identity = NULL;
     }
     take_in(lobby, members, count);
     lock_assert_none();
@@ -209,6 +218,7 @@ lobby_handle_arrivals(struct lobby *lobby, struct member **members, size_t count
     report(lobby, error, count);
     if (error != 0)
         turn_away(lobby, members, count);
+    forget_arrivals(members, count, error);
     for (size_t i = 0; i < count; i++)
         members[i]->operations->arrived(members[i], error);
     if (error != 0)
@@ -217,7 +227,7 @@ lobby_handle_arrivals(struct lobby *lobby, struct member **members, size_t count
     lock_take(&lobby->lock);
     for (size_t i = 0; i < count; i++) {
         members[i]->presence = MEMBER_WAITING;
-        members[i]->called_back = members[i]->seen == 0;
+        members[i]->called_back = members[i]->arrival == NULL;
         link_member(&lobby->waiting, members[i]);
     }
     lock_drop(&lobby->lock);

@@ -236,10 +236,9 @@ tell_changes(struct lobby *lobby)
 static void
 call_back(struct lobby *lobby, struct member *member)
 {
-    struct lobby_mail *mail = &member->arrival; /* which was handled */
-
-    if (member->seen == 0)
+    if (member->arrival == NULL)
         return;
+    struct lobby_mail *mail = &member->arrival->mail; /* which was handled */
     member->operations->hold(member);
     mail->request = LOBBY_CALL_BACK;
     if (mailbox_put(&lobby->mailbox, &mail->mail) != 0)

@@ -28,6 +28,7 @@ void
 member_destroy(struct member *member)
 {
     assert(member->memberships == NULL && member->jobs == NULL);
+    free(member->arrival);
     lock_destroy(&member->lock);
 }
 

@@ -73,7 +73,6 @@ enum lobby_request {
     LOBBY_PASS, /* of lobby_flush */
 };
 
-/* Part of the member, so that arriving and departing cannot fail. */
 struct lobby_mail {
     struct mail mail;
     struct member *member;
@@ -87,6 +86,13 @@ struct member_identity {
     int64_t seen;    /* the same: when it was online last; 0: it is new */
 };
 
+/* What the lobby needs of a member until it is here, or has been called back. */
+struct member_arrival {
+    struct lobby_mail mail;
+    struct member_identity identity;
+    int64_t call_back_at; /* clock_monotonic_ms */
+};
+
 struct member {
     const struct member_operations *operations; /* [I] */
     const char *name;                           /* [I] the user's name, kept by the owner */
@@ -96,11 +102,8 @@ struct member {
     struct member *same_user;                   /* [lobby's lock] another one here of this user */
     struct reading_job *jobs;                   /* [historian's lock] the last one of a ring */
     struct invitation *invitations;             /* [lobby's lock] kept until it is called back */
-    struct member_identity *identity;           /* [T] of the lobby, until it is stored */
-    int64_t seen;                               /* [T] of the lobby; of the identity */
-    int64_t call_back_at;                       /* [T] of the lobby; clock_monotonic_ms */
-    struct lobby_mail arrival;                  /* [T] of the lobby, once sent */
-    struct lobby_mail departure;                /* [T] of the lobby, once sent */
+    struct member_arrival *arrival;             /* [T] of the lobby, once sent; then NULL */
+    struct lobby_mail departure;                /* [T] the same; here, as leaving may not fail */
     struct lock lock;                           /* rank LOCK_MEMBER: the fields marked [m] */
     uint16_t room_count;                        /* [m] */
     bool gone;                                  /* [m] it has left everything, for good */

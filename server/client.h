@@ -30,38 +30,39 @@ struct client_secret {
     char token[TOKEN_SIZE];
 };
 
+/* Sorted by size rather than by use, since there are as many of them as clients. */
 struct client {
-    struct member member;         /* first: a member of this kind is a client */
-    struct server *server;        /* [I] */
-    struct loop *loop;            /* [I] */
-    struct client_secret *secret; /* [T] of the lobby, until it is told; then NULL */
-    atomic_uint references;       /* [a] */
-    atomic_uint under_way;        /* [a] requests that were not answered */
-    atomic_bool paused;           /* [a] not read from until some were answered; set by the loop */
-    struct lock lock;             /* rank LOCK_CLIENT: the fields marked [m] */
-    int socket;                   /* [m] changed by the loop alone; -1 once ended */
-    struct outbox outbox;         /* [m] */
-    uint16_t close_code;          /* [m] what it is to be closed with; 0: not */
-    bool deaf;                    /* [m] nothing more is sent, but a Close */
-    bool wants_output;            /* [m] watched for output */
-    bool awaits_room;             /* [m] what was missed waits until less waits in the outbox */
+    struct member member;             /* first: a member of this kind is a client */
+    struct server *server;            /* [I] */
+    struct loop *loop;                /* [I] */
+    struct client_secret *secret;     /* [T] of the lobby, until it is told; then NULL */
+    struct lock lock;                 /* rank LOCK_CLIENT: the fields marked [m] */
+    struct outbox outbox;             /* [m] */
     struct websocket_decoder decoder; /* [T] of the loop */
     char *partial;                    /* [T] an incomplete frame, or NULL */
-    uint32_t partial_length;          /* [T] */
-    uint32_t partial_size;            /* [T] */
-    bool watched;                     /* [T] on a list of the loop */
-    bool closing;                     /* [T] a Close was sent or is about to be */
-    bool write_ended;                 /* [T] after the Close, the sending side was shut down */
-    bool pinged;                      /* [T] since something came last */
-    bool is_owed;                     /* [T] by client_takes: it had not taken everything then */
-    uint32_t taken;                   /* [T] the same: the bytes that it had, modulo 2^32 */
     int64_t heard;                    /* [T] clock_monotonic_ms, when something came last */
     int64_t post_time;         /* [T] microseconds up to which its rate of posts is used up */
     int64_t hint_time;         /* [T] the same of what it is typing */
     struct client *newer;      /* [T] of the loop's list */
     struct client *older;      /* [T] */
     struct client *next_asked; /* [loop's lock] */
-    unsigned asked;            /* [loop's lock] enum loop_request */
+    atomic_uint references;    /* [a] */
+    atomic_uint under_way;     /* [a] requests that were not answered */
+    int socket;                /* [m] changed by the loop alone; -1 once ended */
+    uint32_t partial_length;   /* [T] */
+    uint32_t partial_size;     /* [T] */
+    uint32_t taken;            /* [T] by client_takes: the bytes that it had, modulo 2^32 */
+    uint16_t close_code;       /* [m] what it is to be closed with; 0: not */
+    uint8_t asked;             /* [loop's lock] enum loop_request */
+    atomic_bool paused;        /* [a] not read from until some were answered; set by the loop */
+    bool deaf;                 /* [m] nothing more is sent, but a Close */
+    bool wants_output;         /* [m] watched for output */
+    bool awaits_room;          /* [m] what was missed waits until less waits in the outbox */
+    bool watched;              /* [T] on a list of the loop */
+    bool closing;              /* [T] a Close was sent or is about to be */
+    bool write_ended;          /* [T] after the Close, the sending side was shut down */
+    bool pinged;               /* [T] since something came last */
+    bool is_owed;              /* [T] by client_takes: it had not taken everything then */
     char name[];               /* [I] */
 };
 
