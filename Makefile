@@ -25,7 +25,7 @@ LDFLAGS  += -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANITIZE)
 PUBSUB := inbox local message payload pubsub queue redis redis_address redis_channel \
           redis_connection redis_greeting redis_log redis_publisher redis_queue redis_socket redis_url \
           replay topic
-REPO   := schema sqlite sqlite_append sqlite_arrival sqlite_identity sqlite_lease sqlite_missed sqlite_roll \
+REPO   := log_file schema sqlite sqlite_append sqlite_arrival sqlite_identity sqlite_lease sqlite_missed sqlite_roll \
           sqlite_room sqlite_secret sqlite_user write_group
 ROOMS  := auditor catch_up event fan_out hand_out historian history identifier lobby lobby_call_back lobby_presence \
           lobby_reconcile lobby_subscriber lock log mailbox member membership registry room room_join room_members \

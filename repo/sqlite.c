@@ -1,6 +1,7 @@
 #include "repo/sqlite.h"
 
 #include "repo/lock.h"
+#include "repo/log_file.h"
 #include "repo/schema.h"
 #include "repo/write_group.h"
 
@@ -153,12 +154,12 @@ connection_close(struct connection *connection)
 
 /* Opens the file; on failure the connection is to be closed as well. */
 static int
-connection_open(struct connection *connection, const struct repo_options *options)
+connection_open(struct connection *connection, const struct repo_options *options, const char *vfs)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                 SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
     connection->deadline = monotonic_ms() + options->busy_timeout_ms;
-    int code = sqlite3_open_v2(options->path, &connection->database, flags, NULL);
+    int code = sqlite3_open_v2(options->path, &connection->database, flags, vfs);
     if (connection->database == NULL)
         return -ENOMEM;
     if (code != SQLITE_OK)
@@ -184,7 +185,9 @@ connection_configure(struct connection *connection, const char *pragmas)
 static int
 writer_open(struct repo *repo, const struct repo_options *options, char *why, size_t why_size)
 {
-    int error = connection_open(&repo->writer, options);
+    int error = log_file_register();
+    if (error == 0)
+        error = connection_open(&repo->writer, options, LOG_FILE_VFS);
     if (error == 0)
         error = schema_prepare(&repo->writer, why, why_size);
     if (error == 0)
@@ -203,7 +206,7 @@ readers_open(struct repo *repo, const struct repo_options *options, struct conne
 {
     for (int i = 0; i < REPO_READERS; i++) {
         struct connection *reader = *failed = &repo->readers[i];
-        int error = connection_open(reader, options);
+        int error = connection_open(reader, options, NULL);
         if (error == 0)
             error =
                 connection_configure(reader, "PRAGMA query_only = 1; PRAGMA cache_size = -1000;");

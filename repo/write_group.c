@@ -1,6 +1,7 @@
 #include "repo/write_group.h"
 
 #include "repo/lock.h"
+#include "repo/log_file.h"
 #include "repo/sqlite.h"
 
 #include <assert.h>
@@ -144,6 +145,16 @@ begin(struct connection *connection, int64_t deadline)
     return execute(connection, STATEMENT_BEGIN, "BEGIN IMMEDIATE");
 }
 
+static int
+commit(struct connection *connection)
+{
+    log_file_begin(connection->database);
+    int error = execute(connection, STATEMENT_COMMIT, "COMMIT");
+    bool is_written = log_file_end(connection->database);
+    assert(error != 0 || is_written);
+    return error;
+}
+
 /* Runs the requests in the transaction that has begun, and commits it. */
 static int
 commit_requests(struct write_group *group, struct request *first)
@@ -164,7 +175,7 @@ commit_requests(struct write_group *group, struct request *first)
     sqlite3_sleep(10);
 #endif
     if (error == 0)
-        error = execute(connection, STATEMENT_COMMIT, "COMMIT");
+        error = commit(connection);
     if (error == 0) {
         atomic_fetch_add(&group->commits, 1);
         atomic_fetch_add(&group->writes, count);
