@@ -8,7 +8,7 @@ BUILD    ?= build
 SANITIZE ?=
 CFLAGS   ?= -O2 -g
 
-PACKAGES := sqlite3 libcjson hiredis libsodium
+PACKAGES := sqlite3 libcjson hiredis libsodium zlib
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 HARDEN   := -fstack-protector-strong -fstack-clash-protection -fPIE -fno-strict-aliasing
 ifneq ($(filter x86_64 i686,$(shell uname -m)),)
@@ -22,7 +22,7 @@ ALL_CFLAGS := -std=c11 -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) $(SANITIZE)
 LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lcivetweb
 LDFLAGS  += -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANITIZE)
 
-PUBSUB := inbox local message payload pubsub queue redis redis_address redis_channel \
+PUBSUB := deflater inbox local message payload pubsub queue redis redis_address redis_channel \
           redis_connection redis_greeting redis_log redis_publisher redis_queue redis_socket redis_url \
           replay topic
 REPO   := log_file schema sqlite sqlite_append sqlite_arrival sqlite_identity sqlite_lease sqlite_missed sqlite_roll \
@@ -147,7 +147,7 @@ chaos-broken: $(BREAKS:%=$(BUILD)/broken/%/chatd) $(FULL_DISK) ## chaos finds ea
 	FULL_DISK_LIBRARY=$(abspath $(FULL_DISK)) test/chaos/broken.py $(abspath $(BUILD)/broken)
 
 # Fuzzing needs clang; what is fuzzed is compiled for it, and what that needs.
-FUZZED       := pubsub/message pubsub/payload pubsub/redis_url rooms/event rooms/identifier rooms/utf8 \
+FUZZED       := pubsub/deflater pubsub/message pubsub/payload pubsub/redis_url rooms/event rooms/identifier rooms/utf8 \
                 server/json_guard server/options server/options_table server/origin server/websocket \
                 server/websocket_header
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))

@@ -1,7 +1,7 @@
 /*
  * A message: one immutable, reference-counted text, with the WebSocket frame header that goes in
  * front of it (RFC 6455, 5.2: final, text, unmasked), in one allocation. It is encoded once and
- * then shared by everything that sends it.
+ * then shared by everything that sends it; and compressed once, when somebody wants it so.
  *
  * Every function may be called from any thread and none blocks.
  */
@@ -45,6 +45,14 @@ const char *message_text(const struct message *message, size_t *length);
 
 /* The frame: header and text, ready to be sent; it lives as long as the caller's reference. */
 const void *message_frame(const struct message *message, size_t *length);
+
+/*
+ * The same for who takes permessage-deflate (RFC 7692), made when it is asked for the first time,
+ * which takes some microseconds for each KiB, and the same for ever after: the frame with its payload
+ * compressed, or message_frame where that does not pay. Of a joined message it is one frame with a
+ * document a line.
+ */
+const void *message_deflated_frame(struct message *message, size_t *length);
 
 /* Its place in its room, or 0. */
 uint64_t message_seq(const struct message *message);
