@@ -31,8 +31,9 @@ ROOMS  := auditor catch_up event fan_out hand_out historian history identifier l
           lobby_reconcile lobby_subscriber lock log mailbox member membership registry room room_join room_members \
           room_posts room_roll room_users rooms roster stack subscriber utf8 wake
 SERVER := answer api assets bus client client_close client_input client_member client_start command \
-          command_message command_room confine counters futex_table handover http identity json_guard loop \
-          options options_table origin outbox reception server token upgrade websocket websocket_header
+          command_message command_room confine counters extensions futex_table handover http identity inflater \
+          json_guard loop options options_table origin outbox reception server token upgrade websocket \
+          websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)

@@ -35,6 +35,24 @@ add(void *argument, const struct repo_message *chat)
     return piece->bytes < PIECE_BYTES ? 0 : 1;
 }
 
+/*
+ * Makes one message of the piece, for who takes it compressed: that is where most is spared. NULL
+ * where there is no need, or no memory.
+ */
+static struct message *
+join(const struct piece *piece)
+{
+    size_t taken;
+    size_t length;
+
+    if (piece->count < 2 || !piece->membership->member->deflates)
+        return NULL;
+    struct message *joined = message_new_joined(piece->messages, piece->count, SIZE_MAX, &taken);
+    if (joined != NULL)
+        (void)message_deflated_frame(joined, &length); /* before a lock is held */
+    return joined;
+}
+
 /* Reads and delivers a piece of what was handed out until `until`. */
 static int
 deliver_piece(struct membership *membership, uint64_t until)
@@ -45,11 +63,15 @@ deliver_piece(struct membership *membership, uint64_t until)
 
     int error = repo_read(room->rooms->repo, room->stored.number, membership->last, until + 1,
                           PIECE_MAX, false, add, &piece);
+    struct message *joined = join(&piece);
     /* Who has left may be in again by now: then nothing of this comes any more. */
     lock_take(&room->lock);
     if (piece.count > 0 && !atomic_load(&membership->left))
-        member->operations->deliver_list(member, piece.messages, piece.count);
+        member->operations->deliver_list(member, joined != NULL ? &joined : piece.messages,
+                                         joined != NULL ? 1 : piece.count);
     lock_drop(&room->lock);
+    if (joined != NULL)
+        message_rele(joined);
     for (size_t i = 0; i < piece.count; i++)
         message_rele(piece.messages[i]);
     atomic_fetch_add_explicit(&room->rooms->counters.resumed, piece.count, memory_order_relaxed);

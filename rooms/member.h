@@ -110,6 +110,7 @@ struct member {
     uint8_t presence;                           /* [lobby's lock] enum member_presence */
     bool called_back;         /* [lobby's lock] invitations are not kept any more */
     uint8_t reading;          /* [historian's lock] of the historian */
+    bool deflates;            /* [I] takes messages compressed */
     char id[IDENTIFIER_SIZE]; /* [I] the user's id */
 };
 

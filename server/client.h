@@ -69,11 +69,12 @@ struct client {
 /*
  * Takes over the connected socket of the user. Once the lobby has stored it, the client is welcomed,
  * put on the list of who is online, and served; when it cannot be stored, it is told so and closed.
- * It is counted in server->clients already, and is not once it has ended. Any thread; never blocks.
+ * It is counted in server->clients already, and is not once it has ended. `deflates` says whether
+ * permessage-deflate was negotiated. Any thread; never blocks.
  * Returns 0 and the client in *out, held for the caller, or a negative errno, when the socket stays
  * the caller's.
  */
-int client_start(struct server *server, int socket, const struct identity *identity,
+int client_start(struct server *server, int socket, const struct identity *identity, bool deflates,
                  struct client **out);
 
 /* Has the client closed with the code. Any thread; never blocks. */

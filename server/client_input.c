@@ -4,7 +4,9 @@
 #include "rooms/wake.h"
 #include "server/client.h"
 #include "server/command.h"
+#include "server/inflater.h"
 #include "server/server.h"
+#include "server/websocket_header.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -119,6 +121,18 @@ handle_text(struct client *client, const struct websocket_event *event, unsigned
     return false;
 }
 
+/* Inflates a compressed text; where that cannot be, the event is an error then. */
+static void
+expand(struct client *client, struct websocket_event *event)
+{
+    struct inflater *inflater = loop_inflater(client->loop);
+
+    if (inflater == NULL)
+        websocket_fail(event, WEBSOCKET_CLOSE_INTERNAL_ERROR, "out of memory");
+    else
+        inflater_expand(inflater, event);
+}
+
 /* The same for any event. */
 static bool
 handle_event(struct client *client, const struct websocket_event *event, unsigned *work)
@@ -166,6 +180,8 @@ handle_frames(struct client *client, char *data, size_t length, size_t *used)
         if (decoded == 0)
             break;
         at += decoded;
+        if (event.compressed && !client->closing)
+            expand(client, &event);
         if (!handle_event(client, &event, &work))
             return false;
     }

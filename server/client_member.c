@@ -54,6 +54,25 @@ allowance(struct message *const *messages, size_t count, enum importance importa
     return 2 * bytes;
 }
 
+/* Compresses what was not yet, before the client is locked, and counts what that spares. */
+static void
+deflate_all(struct client *client, struct message *const *messages, size_t count)
+{
+    struct server_counters *counters = &client->server->counters;
+    size_t plain = 0;
+    size_t deflated = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t length;
+        (void)message_frame(messages[i], &length);
+        plain += length;
+        (void)message_deflated_frame(messages[i], &length);
+        deflated += length;
+    }
+    atomic_fetch_add_explicit(&counters->plain_bytes, plain, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->deflated_bytes, deflated, memory_order_relaxed);
+}
+
 /* Sends, or keeps what the socket does not take; whoever is too slow is told to go. */
 static void
 send_all(struct client *client, struct message *const *messages, size_t count,
@@ -62,6 +81,8 @@ send_all(struct client *client, struct message *const *messages, size_t count,
     struct server_counters *counters = &client->server->counters;
     bool is_lost = false;
 
+    if (client->member.deflates)
+        deflate_all(client, messages, count);
     lock_take(&client->lock);
     bool is_open = client->socket >= 0 && !client->deaf;
     if (is_open && importance == HINT && is_crowded(client)) {

@@ -65,7 +65,7 @@ client_handle_arrival(struct member *member, int error)
 
 /* Makes a client that nobody knows of yet. NULL: out of memory. */
 static struct client *
-client_new(struct server *server, const struct identity *identity)
+client_new(struct server *server, const struct identity *identity, bool deflates)
 {
     size_t size = strlen(identity->name) + 1;
     struct client *client = calloc(1, sizeof(*client) + size);
@@ -83,6 +83,10 @@ client_new(struct server *server, const struct identity *identity)
     lock_init(&client->lock, LOCK_CLIENT);
     atomic_init(&client->references, 1); /* the loop's */
     websocket_decoder_init(&client->decoder, SERVER_FRAME_BYTES);
+    if (deflates)
+        websocket_decoder_allow_compressed(&client->decoder);
+    outbox_init(&client->outbox, deflates);
+    client->member.deflates = deflates;
     client->secret = secret;
     client->server = server;
     client->loop = server->loops[atomic_fetch_add(&server->next_loop, 1) % server->loop_count];
@@ -91,12 +95,12 @@ client_new(struct server *server, const struct identity *identity)
 }
 
 int
-client_start(struct server *server, int socket, const struct identity *identity,
+client_start(struct server *server, int socket, const struct identity *identity, bool deflates,
              struct client **out)
 {
     struct member_identity stored = {.expires = identity->expires, .seen = identity->seen};
 
-    struct client *client = client_new(server, identity);
+    struct client *client = client_new(server, identity, deflates);
     if (client == NULL)
         return -ENOMEM;
     token_hash(identity->token, stored.token_hash);
@@ -110,6 +114,8 @@ client_start(struct server *server, int socket, const struct identity *identity,
         return error;
     }
     atomic_fetch_add(&server->counters.accepted, 1);
+    if (deflates)
+        atomic_fetch_add(&server->counters.deflating, 1);
     *out = client;
     return 0;
 }

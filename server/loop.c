@@ -3,6 +3,7 @@
 #include "rooms/lock.h"
 #include "rooms/log.h"
 #include "server/client.h"
+#include "server/inflater.h"
 #include "server/options.h"
 #include "server/server.h"
 
@@ -39,6 +40,7 @@ struct loop {
     atomic_bool stopping;       /* [a] */
     atomic_bool ended;          /* [a] the thread has served its last client */
     bool drained;               /* [T] every client was told to go */
+    struct inflater *inflater;  /* [T] or NULL */
     char buffer[BUFFER_BYTES];  /* [T] */
 };
 
@@ -72,6 +74,14 @@ loop_buffer(struct loop *loop, size_t *size)
 {
     *size = sizeof(loop->buffer);
     return loop->buffer;
+}
+
+struct inflater *
+loop_inflater(struct loop *loop)
+{
+    if (loop->inflater == NULL)
+        loop->inflater = inflater_open(SERVER_FRAME_BYTES);
+    return loop->inflater;
 }
 
 bool
@@ -357,6 +367,7 @@ loop_free(struct loop **pointer)
     *pointer = NULL;
     /* What was asked last about clients that have ended. */
     handle_requests(loop);
+    inflater_close(&loop->inflater);
     close(loop->epoll);
     close(loop->wake);
     lock_destroy(&loop->lock);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct client;
+struct inflater;
 struct loop;
 struct server;
 
@@ -53,6 +54,9 @@ void loop_ask(struct loop *loop, struct client *client, enum loop_request reques
 
 /* A buffer that the loop's clients share while they read; *size is its length. */
 char *loop_buffer(struct loop *loop, size_t *size);
+
+/* What inflates its clients' messages, made when it is first asked for. NULL: out of memory. */
+struct inflater *loop_inflater(struct loop *loop);
 
 /* Watches the client's socket for input, and for output if it says so. */
 int loop_watch(struct loop *loop, struct client *client, int socket);

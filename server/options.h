@@ -32,6 +32,7 @@ struct options {
     unsigned outbox_bytes;           /* --outbox: what may wait for a client that reads slowly */
     unsigned ping_after_s;           /* --ping-after: silence until a ping is sent, s */
     unsigned idle_timeout_s;         /* --idle-timeout: silence until the connection ends, s */
+    bool compression;                /* --compression=on|off */
     bool check;                      /* --check: validate and exit */
 };
 

@@ -83,6 +83,14 @@ parse_durability(const struct option_entry *entry, const char *value, struct opt
     return true;
 }
 
+static bool
+parse_compression(const struct option_entry *entry, const char *value, struct options *options)
+{
+    (void)entry;
+    options->compression = strcmp(value, "on") == 0;
+    return options->compression || strcmp(value, "off") == 0;
+}
+
 /* HOST:PORT; a host is empty, a name, an IPv4 address, or an IPv6 address in brackets. */
 static bool
 parse_address(const struct option_entry *entry, const char *value, struct options *options)
@@ -301,6 +309,14 @@ const struct option_entry option_table[] = {
         .offset = offsetof(struct options, idle_timeout_s),
         .minimum = 1,
         .maximum = 86400,
+    },
+    {
+        .name = "compression",
+        .argument = "on|off",
+        .initial = "on",
+        .help = "compress for who can take it, permessage-deflate",
+        .expected = "on or off",
+        .parse = parse_compression,
     },
     {.name = "check",
      .help = "check the options and what they name, and exit",

@@ -20,12 +20,26 @@ at(const struct outbox *outbox, uint32_t index)
     return outbox->ring[(outbox->first + index) & (outbox->capacity - 1)];
 }
 
+/* What the socket is sent of a message. */
+static const void *
+frame(const struct outbox *outbox, struct message *message, size_t *length)
+{
+    return outbox->deflates ? message_deflated_frame(message, length)
+                            : message_frame(message, length);
+}
+
 static size_t
-frame_length(const struct message *message)
+frame_length(const struct outbox *outbox, struct message *message)
 {
     size_t length;
-    (void)message_frame(message, &length);
+    (void)frame(outbox, message, &length);
     return length;
+}
+
+void
+outbox_init(struct outbox *outbox, bool deflates)
+{
+    *outbox = (struct outbox){.deflates = deflates};
 }
 
 void
@@ -65,7 +79,7 @@ keep(struct outbox *outbox, struct message *message, size_t sent)
         outbox->sent = (uint32_t)sent;
     outbox->ring[(outbox->first + outbox->count) & (outbox->capacity - 1)] = message_hold(message);
     outbox->count++;
-    outbox->bytes += frame_length(message) - sent;
+    outbox->bytes += frame_length(outbox, message) - sent;
     return 0;
 }
 
@@ -89,7 +103,8 @@ send_parts(int socket, struct iovec *parts, size_t count)
  * bytes of the next one that did.
  */
 static int
-send_directly(int socket, struct message *const *messages, size_t count, size_t *done, size_t *part)
+send_directly(const struct outbox *outbox, int socket, struct message *const *messages,
+              size_t count, size_t *done, size_t *part)
 {
     *done = 0;
     *part = 0;
@@ -98,7 +113,7 @@ send_directly(int socket, struct message *const *messages, size_t count, size_t 
         size_t part_count = count - *done < VECTOR_MAX ? count - *done : VECTOR_MAX;
         size_t total = 0;
         for (size_t i = 0; i < part_count; i++) {
-            parts[i].iov_base = (void *)message_frame(messages[*done + i], &parts[i].iov_len);
+            parts[i].iov_base = (void *)frame(outbox, messages[*done + i], &parts[i].iov_len);
             total += parts[i].iov_len;
         }
         ssize_t taken = send_parts(socket, parts, part_count);
@@ -123,7 +138,7 @@ outbox_send(struct outbox *outbox, int socket, struct message *const *messages, 
     int error = 0;
 
     if (outbox->count == 0)
-        error = send_directly(socket, messages, count, &done, &part);
+        error = send_directly(outbox, socket, messages, count, &done, &part);
     for (; done < count && error == 0; done++) {
         error = keep(outbox, messages[done], part);
         /* Nothing sensible can follow a part of a frame. */
@@ -144,7 +159,7 @@ drop_first(struct outbox *outbox)
 {
     struct message *message = at(outbox, 0);
 
-    outbox->bytes -= frame_length(message) - outbox->sent;
+    outbox->bytes -= frame_length(outbox, message) - outbox->sent;
     outbox->sent = 0;
     outbox->first = (outbox->first + 1) & (outbox->capacity - 1);
     outbox->count--;
@@ -158,11 +173,11 @@ gather(const struct outbox *outbox, struct iovec parts[VECTOR_MAX])
     size_t count = outbox->count < VECTOR_MAX ? outbox->count : VECTOR_MAX;
 
     size_t length;
-    const char *first = message_frame(at(outbox, 0), &length);
+    const char *first = frame(outbox, at(outbox, 0), &length);
     parts[0].iov_base = (void *)(first + outbox->sent);
     parts[0].iov_len = length - outbox->sent;
     for (size_t i = 1; i < count; i++)
-        parts[i].iov_base = (void *)message_frame(at(outbox, (uint32_t)i), &parts[i].iov_len);
+        parts[i].iov_base = (void *)frame(outbox, at(outbox, (uint32_t)i), &parts[i].iov_len);
     return count;
 }
 
@@ -194,7 +209,7 @@ outbox_cut(struct outbox *outbox)
 
     while (outbox->count > kept) {
         struct message *last = at(outbox, outbox->count - 1);
-        outbox->bytes -= frame_length(last);
+        outbox->bytes -= frame_length(outbox, last);
         outbox->count--;
         message_rele(last);
     }
@@ -206,5 +221,5 @@ outbox_clear(struct outbox *outbox)
     while (outbox->count > 0)
         drop_first(outbox);
     free(outbox->ring);
-    *outbox = (struct outbox){0};
+    outbox_init(outbox, outbox->deflates);
 }

@@ -13,16 +13,20 @@
 
 struct message;
 
-/* All zero: an empty one. Members are private to outbox.c. */
+/* All zero: an empty one, of plain frames. Members are private to outbox.c. */
 struct outbox {
     struct message **ring; /* of `capacity` places, a power of two, or NULL */
     uint32_t capacity;
     uint32_t first; /* place of the first message */
-    uint32_t count;
-    uint32_t sent;    /* bytes of the first message's frame that the socket has */
-    size_t bytes;     /* that wait */
-    size_t allowance; /* bytes that may wait on top of the limit, until it is empty again */
+    uint32_t count : 31;
+    uint32_t deflates : 1; /* the frames are message_deflated_frame's */
+    uint32_t sent;         /* bytes of the first message's frame that the socket has */
+    size_t bytes;          /* that wait */
+    size_t allowance;      /* bytes that may wait on top of the limit, until it is empty again */
 };
+
+/* Makes it an empty one, which sends compressed frames if it `deflates`. */
+void outbox_init(struct outbox *outbox, bool deflates);
 
 static inline bool
 outbox_is_empty(const struct outbox *outbox)

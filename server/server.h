@@ -25,6 +25,9 @@ struct repo;
 /* Counters since the start, and gauges. */
 struct server_counters {
     _Atomic uint64_t accepted;        /* connections that became clients */
+    _Atomic uint64_t deflating;       /* of these, with permessage-deflate */
+    _Atomic uint64_t plain_bytes;     /* of what was sent to these, before it was compressed */
+    _Atomic uint64_t deflated_bytes;  /* and after that */
     _Atomic uint64_t refused;         /* upgrades that were answered with an error */
     _Atomic uint64_t slow_closed;     /* clients closed with 1013 */
     _Atomic uint64_t hints_dropped;   /* notices and the like, for who read slowly */

@@ -4,6 +4,7 @@
 #include "rooms/log.h"
 #include "server/answer.h"
 #include "server/client.h"
+#include "server/extensions.h"
 #include "server/identity.h"
 #include "server/options.h"
 #include "server/origin.h"
@@ -11,6 +12,7 @@
 
 #include <civetweb.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -27,6 +29,7 @@
 struct visitor {
     struct client *client; /* that it has become, held; NULL before */
     struct identity identity;
+    bool deflates; /* permessage-deflate was accepted */
 };
 
 /* Answers an upgrade that is refused, with a document like those of the protocol. */
@@ -109,6 +112,48 @@ admit(struct upgrade *upgrade, struct mg_connection *connection, const struct id
     return false;
 }
 
+/* What the client offers in its headers; -EINVAL when one of them is malformed. */
+static int
+read_extensions(const struct mg_connection *connection, struct extensions *extensions)
+{
+    const struct mg_request_info *request = mg_get_request_info(connection);
+
+    *extensions = (struct extensions){0};
+    for (int i = 0; i < request->num_headers; i++) {
+        const struct mg_header *header = &request->http_headers[i];
+        if (strcasecmp(header->name, "Sec-WebSocket-Extensions") != 0)
+            continue;
+        int error = extensions_read(extensions, header->value);
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+/*
+ * Accepts what can be of what the client offers. civetweb, which answers the upgrade next, writes no
+ * header of ours: so the answer begins here, and ends with a header of which civetweb's status line
+ * becomes the value. Returns false when nobody is there any more.
+ */
+static bool
+answer_extensions(const struct upgrade *upgrade, struct mg_connection *connection)
+{
+    struct visitor *visitor = mg_get_user_connection_data(connection);
+    struct extensions extensions;
+    char head[EXTENSIONS_ANSWER_SIZE + 128];
+
+    if (!upgrade->server->options->compression || read_extensions(connection, &extensions) != 0 ||
+        !extensions.deflates)
+        return true;
+    visitor->deflates = true;
+    int length = snprintf(head, sizeof(head),
+                          "HTTP/1.1 101 Switching Protocols\r\n"
+                          "Sec-WebSocket-Extensions: %s\r\n"
+                          "X-Upgrade: ",
+                          extensions.answer);
+    return mg_write(connection, head, (size_t)length) == length;
+}
+
 /* Before the upgrade: returns 0 to go on with it, or 1 once it is refused. */
 static int
 handle_connect(const struct mg_connection *constant, void *argument)
@@ -132,8 +177,9 @@ handle_connect(const struct mg_connection *constant, void *argument)
                                      .retry = true});
         return 1;
     }
-    bool is_admitted =
-        identify(upgrade, connection, &identity) && admit(upgrade, connection, &identity);
+    bool is_admitted = identify(upgrade, connection, &identity) &&
+                       admit(upgrade, connection, &identity) &&
+                       answer_extensions(upgrade, connection);
     identity_clear(&identity);
     return is_admitted ? 0 : 1;
 }
@@ -148,6 +194,7 @@ check_upgrade(const struct mg_connection *connection, struct event_error *error)
     const struct mg_request_info *request = mg_get_request_info(connection);
     const char *version = mg_get_header(connection, "Sec-WebSocket-Version");
     const char *key = mg_get_header(connection, "Sec-WebSocket-Key");
+    struct extensions extensions;
 
     error->code = "bad-request";
     if (strcmp(request->local_uri, "/ws") != 0) {
@@ -168,6 +215,10 @@ check_upgrade(const struct mg_connection *connection, struct event_error *error)
     }
     if (key == NULL || strlen(key) != WEBSOCKET_KEY_LENGTH) {
         error->message = "Sec-WebSocket-Key must be 16 bytes in base64.";
+        return "400 Bad Request";
+    }
+    if (read_extensions(connection, &extensions) != 0) {
+        error->message = "Sec-WebSocket-Extensions is malformed.";
         return "400 Bad Request";
     }
     return NULL;
@@ -195,7 +246,8 @@ start_client(struct upgrade *upgrade, struct visitor *visitor, int socket)
 {
     char close_frame[WEBSOCKET_CONTROL_FRAME_MAX];
 
-    int error = client_start(upgrade->server, socket, &visitor->identity, &visitor->client);
+    int error = client_start(upgrade->server, socket, &visitor->identity, visitor->deflates,
+                             &visitor->client);
     identity_clear(&visitor->identity);
     if (error == 0)
         return 0;

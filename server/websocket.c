@@ -17,6 +17,12 @@ websocket_decoder_init(struct websocket_decoder *decoder, uint32_t message_max)
     *decoder = (struct websocket_decoder){.message_max = message_max, .utf8_state = UTF8_ACCEPT};
 }
 
+void
+websocket_decoder_allow_compressed(struct websocket_decoder *decoder)
+{
+    decoder->deflates = true;
+}
+
 static void
 drop_fragments(struct websocket_decoder *decoder)
 {
@@ -114,12 +120,15 @@ take_data(struct websocket_decoder *decoder, const struct websocket_header *head
     uint32_t state;
 
     assert(decoder->checked <= length);
-    state = utf8_check(decoder->utf8_state, payload + decoder->checked, length - decoder->checked);
-
-    if (state == UTF8_REJECT || (header->final && state != UTF8_ACCEPT))
-        return websocket_fail(event, WEBSOCKET_CLOSE_INVALID_DATA, "text is not UTF-8");
-    decoder->utf8_state = state;
-    decoder->checked = 0;
+    if (!header->compressed) {
+        state =
+            utf8_check(decoder->utf8_state, payload + decoder->checked, length - decoder->checked);
+        if (state == UTF8_REJECT || (header->final && state != UTF8_ACCEPT))
+            return websocket_fail(event, WEBSOCKET_CLOSE_INVALID_DATA, "text is not UTF-8");
+        decoder->utf8_state = state;
+        decoder->checked = 0;
+    }
+    decoder->compressed = header->compressed;
     if (!header->final || header->opcode == WEBSOCKET_OPCODE_CONTINUATION) {
         if (!append_fragment(decoder, payload, length, event))
             return false;
@@ -132,6 +141,7 @@ take_data(struct websocket_decoder *decoder, const struct websocket_header *head
     event->kind = WEBSOCKET_EVENT_TEXT;
     event->data = payload;
     event->length = length;
+    event->compressed = header->compressed;
     return true;
 }
 
@@ -187,12 +197,14 @@ decode_frame(struct websocket_decoder *decoder, char *data, size_t length,
     struct websocket_header header;
     char *payload;
 
-    if (!websocket_header_read(data, length, decoder->fragmented,
+    if (!websocket_header_read(data, length, decoder->fragmented, decoder->deflates,
                                decoder->message_max - decoder->fragments_length, &header, event))
         return 0;
+    if (header.opcode == WEBSOCKET_OPCODE_CONTINUATION)
+        header.compressed = decoder->compressed;
     payload = data + header.size;
     if (length - header.size < header.length) {
-        if (!websocket_is_control(header.opcode))
+        if (!websocket_is_control(header.opcode) && !header.compressed)
             check_incomplete(decoder, &header, payload, length - header.size, event);
         return 0;
     }

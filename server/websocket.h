@@ -31,7 +31,7 @@ enum websocket_close_code {
 
 enum websocket_event_kind {
     WEBSOCKET_EVENT_NONE,  /* nothing complete is there: read more */
-    WEBSOCKET_EVENT_TEXT,  /* a whole message, its UTF-8 checked */
+    WEBSOCKET_EVENT_TEXT,  /* a whole message; its UTF-8 is checked, unless it is compressed */
     WEBSOCKET_EVENT_PING,  /* to be answered with a pong of the same data */
     WEBSOCKET_EVENT_PONG,  /* an answer, or an unasked sign of life */
     WEBSOCKET_EVENT_CLOSE, /* the client closes; `code` is what to answer with, 0 for no code */
@@ -44,6 +44,7 @@ struct websocket_event {
     size_t length;      /* of `data`, bytes */
     uint16_t code;      /* of a close or an error */
     const char *reason; /* of an error: a constant text for a person */
+    bool compressed;    /* of a text: to be inflated (inflater.h) */
 };
 
 /*
@@ -58,10 +59,15 @@ struct websocket_decoder {
     uint32_t checked;          /* payload bytes of the incomplete frame whose UTF-8 was checked */
     bool fragmented;           /* a fragmented message is in progress */
     bool ended;                /* a close or an error was handed out */
+    bool deflates;             /* permessage-deflate was negotiated (RFC 7692) */
+    bool compressed;           /* the fragmented message in progress is compressed */
 };
 
 /* Starts a decoder for messages of at most `message_max` bytes. */
 void websocket_decoder_init(struct websocket_decoder *decoder, uint32_t message_max);
+
+/* Has the decoder take compressed messages, too; before it is given anything. */
+void websocket_decoder_allow_compressed(struct websocket_decoder *decoder);
 
 /* Frees what a decoder holds. */
 void websocket_decoder_release(struct websocket_decoder *decoder);
@@ -71,8 +77,8 @@ void websocket_decoder_release(struct websocket_decoder *decoder);
  * out the next event in *event, and returns how many bytes it is done with: 0 when nothing complete
  * is there. The caller gives the rest, with what it reads then behind it, again. `data` is changed
  * only where the returned count covers it. An announced length over the maximum is an error as soon
- * as the header is there, and invalid UTF-8 as soon as its bytes are. After a close or an error it
- * takes everything and hands out nothing.
+ * as the header is there, and invalid UTF-8 as soon as its bytes are, where they are not compressed.
+ * After a close or an error it takes everything and hands out nothing.
  */
 size_t websocket_decode(struct websocket_decoder *decoder, char *data, size_t length,
                         struct websocket_event *event);

@@ -3,20 +3,23 @@
 #include <string.h>
 
 /* The first two bytes of a frame (RFC 6455, 5.2). */
-#define BYTE0_RESERVED 0x70u
-#define BYTE0_OPCODE   0x0Fu
-#define BYTE1_MASKED   0x80u
-#define BYTE1_LENGTH   0x7Fu
-#define LENGTH_16      126u /* the length is in the two bytes that follow */
-#define LENGTH_64      127u /* … in the eight bytes that follow */
+#define BYTE0_RESERVED   0x70u
+#define BYTE0_COMPRESSED 0x40u /* RSV1 (RFC 7692, 6) */
+#define BYTE0_OPCODE     0x0Fu
+#define BYTE1_MASKED     0x80u
+#define BYTE1_LENGTH     0x7Fu
+#define LENGTH_16        126u /* the length is in the two bytes that follow */
+#define LENGTH_64        127u /* … in the eight bytes that follow */
 
 /* What the first byte alone can break. */
 static bool
-check_byte0(unsigned byte, bool fragmented, struct websocket_event *event)
+check_byte0(unsigned byte, bool fragmented, bool deflates, struct websocket_event *event)
 {
     unsigned opcode = byte & BYTE0_OPCODE;
+    bool may_be_compressed =
+        deflates && (opcode == WEBSOCKET_OPCODE_TEXT || opcode == WEBSOCKET_OPCODE_BINARY);
 
-    if ((byte & BYTE0_RESERVED) != 0)
+    if ((byte & BYTE0_RESERVED & ~(may_be_compressed ? BYTE0_COMPRESSED : 0)) != 0)
         return websocket_fail(event, WEBSOCKET_CLOSE_PROTOCOL_ERROR, "reserved bits are set");
     if ((opcode > WEBSOCKET_OPCODE_BINARY && opcode < WEBSOCKET_OPCODE_CLOSE) ||
         opcode > WEBSOCKET_OPCODE_PONG)
@@ -87,16 +90,18 @@ check_length(const struct websocket_header *header, size_t extended, uint32_t sp
 }
 
 bool
-websocket_header_read(const char *data, size_t length, bool fragmented, uint32_t space,
-                      struct websocket_header *header, struct websocket_event *event)
+websocket_header_read(const char *data, size_t length, bool fragmented, bool deflates,
+                      uint32_t space, struct websocket_header *header,
+                      struct websocket_event *event)
 {
     const unsigned char *bytes = (const unsigned char *)data;
     size_t extended;
 
-    if (length < 1 || !check_byte0(bytes[0], fragmented, event))
+    if (length < 1 || !check_byte0(bytes[0], fragmented, deflates, event))
         return false;
     header->opcode = bytes[0] & BYTE0_OPCODE;
     header->final = (bytes[0] & WEBSOCKET_BYTE0_FINAL) != 0;
+    header->compressed = (bytes[0] & BYTE0_COMPRESSED) != 0;
     if (length < 2 || !check_byte1(header->opcode, bytes[1], event))
         return false;
     extended = extended_size(bytes[1]);

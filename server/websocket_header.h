@@ -23,6 +23,7 @@ enum websocket_opcode {
 struct websocket_header {
     enum websocket_opcode opcode;
     bool final;
+    bool compressed; /* the first frame of a compressed message (RFC 7692, 6) */
     size_t size;     /* of the header */
     uint64_t length; /* of the payload */
     unsigned char key[WEBSOCKET_KEY_SIZE];
@@ -47,10 +48,12 @@ websocket_fail(struct websocket_event *event, uint16_t code, const char *reason)
 
 /*
  * Reads the header at the start of `length` bytes. `fragmented` says whether a fragmented message
- * is in progress, and `space` how long a data frame may be. Returns false when the header is
+ * is in progress, `deflates` whether one may be compressed, and `space` how long a data frame may be.
+ * Returns false when the header is
  * incomplete, or, with an error in *event and as early as it can be told, when it breaks a rule.
  */
-bool websocket_header_read(const char *data, size_t length, bool fragmented, uint32_t space,
-                           struct websocket_header *header, struct websocket_event *event);
+bool websocket_header_read(const char *data, size_t length, bool fragmented, bool deflates,
+                           uint32_t space, struct websocket_header *header,
+                           struct websocket_event *event);
 
 #endif

@@ -15,6 +15,27 @@ test('the page comes with its security headers, and from nowhere else', async ()
   await until(() => ann.page.locator('style, script:not([src])').count(), 0, 'inline code')
 })
 
+test('the browser and the server agree on compression, and the page works with it', async () => {
+  const counters = async () => {
+    const text = await (await fetch(new URL('metrics', server.url))).text()
+    const value = (name) => Number(text.match(new RegExp(`^${name} (.*)$`, 'm'))[1])
+    return {
+      clients: value('chatd_clients_deflating_total'),
+      plain: value('chatd_deflate_plain_bytes_total'),
+      packed: value('chatd_deflate_bytes_total'),
+    }
+  }
+  const before = await counters()
+  const ann = await Person.signIn(server, 'Ann')
+  await ann.join('packed')
+  const text = 'What can be said in few words, said in many. '.repeat(20).trim()
+  await ann.say(text)
+  await until(() => ann.states(), [`${text}:sent`])
+  const after = await counters()
+  assert.equal(after.clients - before.clients, 1)
+  assert.ok(after.packed - before.packed < (after.plain - before.plain) * 0.7, JSON.stringify(after))
+})
+
 test('a name that will not do is told at its field, and is kept for the next visit', async () => {
   const ann = await Person.arrive(server)
   const field = ann.page.getByLabel('Your name')

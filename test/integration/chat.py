@@ -26,6 +26,7 @@ import tempfile
 import threading
 import time
 import traceback
+import zlib
 from urllib.parse import quote
 
 import websockets
@@ -448,11 +449,13 @@ async def connect_all(server, *names):
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
-def upgrade_request(name, version=13):
+def upgrade_request(name, version=13, extensions=()):
     key = base64.b64encode(os.urandom(16)).decode()
     return (f"GET /ws?name={quote(name)} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
-            f"Sec-WebSocket-Version: {version}\r\n\r\n").encode()
+            f"Sec-WebSocket-Version: {version}\r\n"
+            + "".join(f"Sec-WebSocket-Extensions: {each}\r\n" for each in extensions)
+            + "\r\n").encode()
 
 
 def frame(opcode, payload=b"", fin=True, reserved=0, mask=True, announce=None, size=None):
@@ -472,23 +475,42 @@ def frame(opcode, payload=b"", fin=True, reserved=0, mask=True, announce=None, s
     return head + key + bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
 
 
+def deflate(text):
+    """The payload of a compressed message (RFC 7692, 7.2.1)."""
+    compressor = zlib.compressobj(wbits=-15)
+    text = text.encode() if isinstance(text, str) else text
+    return (compressor.compress(text) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def inflate(payload):
+    inflater = zlib.decompressobj(wbits=-13)  # what chatd promises
+    text = inflater.decompress(payload + b"\x00\x00\xff\xff")
+    assert not inflater.eof and not inflater.unused_data, "not the end of a message"
+    return text
+
+
 def close_frame(code, reason=b""):
     return frame(CLOSE, struct.pack("!H", code) + reason)
 
 
 class Raw:
-    """A WebSocket client on a plain socket. It reads only when told to."""
+    """A WebSocket client on a plain socket. It reads only when told to.
 
-    def __init__(self, server, name="Raw", receive_buffer=None, upgrade=True):
+    `extensions` are headers with what it offers; it inflates what comes compressed if that was agreed.
+    """
+
+    def __init__(self, server, name="Raw", receive_buffer=None, upgrade=True, extensions=()):
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(LIMIT)
         self.socket.connect(("127.0.0.1", server.port))
         self.buffer = b""
+        self.agreed = None  # what the server has answered to `extensions`
+        self.frames = []  # of text: (whether it was compressed, bytes of its payload)
         self.documents = []
         if upgrade:
-            self.send(upgrade_request(name))
+            self.send(upgrade_request(name, extensions=extensions))
             self.read_head()
 
     def read_head(self):
@@ -498,6 +520,9 @@ class Raw:
             self.buffer += data
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
         assert head.startswith(b"HTTP/1.1 101 "), head
+        found = re.findall(r"^Sec-WebSocket-Extensions: (.*)\r$", head.decode() + "\r", re.MULTILINE)
+        assert len(found) < 2, found
+        self.agreed = found[0] if found else None
 
     def send(self, data):
         self.socket.sendall(data)
@@ -516,7 +541,8 @@ class Raw:
         """Reads one frame; returns (opcode, payload)."""
         self._fill(2)
         first, second = self.buffer[0], self.buffer[1]
-        assert first & 0x70 == 0 and first & 0x80, f"first byte {first:#x}"
+        is_compressed = self.agreed is not None and first & 0x4F == 0x40 | TEXT
+        assert first & (0x30 if is_compressed else 0x70) == 0 and first & 0x80, f"first byte {first:#x}"
         assert second & 0x80 == 0, "the server masked a frame"
         length, start = second & 0x7F, 2
         if length >= 126:
@@ -526,7 +552,9 @@ class Raw:
             assert length >= (126 if start == 4 else 65536), "a length in more bytes than it needs"
         self._fill(start + length)
         payload, self.buffer = self.buffer[start:start + length], self.buffer[start + length:]
-        return first & 0x0F, payload
+        if first & 0x0F == TEXT:
+            self.frames.append((is_compressed, length))
+        return first & 0x0F, inflate(payload) if is_compressed else payload
 
     def expect(self, action, **fields):
         """Reads until a document like this one, takes it out of `documents`, and returns it."""

@@ -7,7 +7,7 @@ from chat import *
 OPTIONS = ("addr", "db", "static", "user", "origin", "redis", "redis-prefix", "redis-password-file", "durability",
            "max-clients", "max-rooms", "max-rooms-per-client", "limit-messages", "room-grace",
            "presence-grace", "token-lifetime", "resume-limit", "outbox", "ping-after",
-           "idle-timeout", "check", "help", "version")
+           "idle-timeout", "compression", "check", "help", "version")
 
 
 def chatd(*arguments, environment=None, limits=None):
@@ -58,7 +58,8 @@ def _():
             ("--nonsense", "nonsense"), ("-x", "x"), ("--max-clients=many", "max-clients"),
             ("--max-clients=-1", "max-clients"), ("--max-clients=", "max-clients"),
             ("--max-clients=99999999999999999999", "max-clients"), ("--max-clients=1x", "max-clients"),
-            ("--outbox=none", "outbox"), ("--durability=some", "durability"), ("--addr=:x", "addr"),
+            ("--outbox=none", "outbox"), ("--durability=some", "durability"), ("--compression=1", "compression"),
+            ("--addr=:x", "addr"),
             ("--addr=:65536", "addr"), ("--addr=", "addr"), ("--addr=127.0.0.1", "addr"),
             ("--db=", "db"), ("--check=yes", "check"), ("--max-rooms=0x", "max-rooms"),
             ("--room-grace=soon", "room-grace"), ("--limit-messages=-5", "limit-messages"),

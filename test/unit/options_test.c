@@ -77,6 +77,7 @@ test_defaults(void)
     ok(options.token_lifetime_s == 2592000, "--token-lifetime=2592000, 30 days");
     ok(options.resume_limit == 500, "--resume-limit=500");
     ok(options.outbox_bytes == 1048576, "--outbox=1048576");
+    ok(options.compression, "--compression=on");
     ok(!options.check, "no --check");
 }
 
@@ -246,6 +247,7 @@ static const struct mistake mistakes[] = {
     {"--origin=https://a.example/",
      "--origin: \"https://a.example/\" is not a list, with commas, of "
      "*, null, and SCHEME://HOST[:PORT]"},
+    {"--compression=yes", "--compression: \"yes\" is not on or off"},
     {"--durability=Full", "--durability: \"Full\" is not process or full"},
     {"--durability=a\nb", "--durability: \"a?b\" is not process or full"},
 };

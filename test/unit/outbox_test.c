@@ -190,6 +190,44 @@ test_broken(void)
     close(ends[0]);
 }
 
+/* Compressed frames through a small socket: what is begun goes on as it began. */
+static void
+test_deflated(void)
+{
+    struct outbox outbox;
+    enum { COUNT = 2000 };
+    static char sent[(size_t)COUNT * 600];
+    static char got[sizeof(sent)];
+    size_t sent_length = 0;
+    size_t got_length = 0;
+    bool is_good = true;
+
+    connect_ends();
+    outbox_init(&outbox, true);
+    for (int i = 0; i < COUNT; i++) {
+        struct message *message = numbered(i, (size_t)(i * 37) % 590);
+        size_t length;
+        is_good = is_good && outbox_send(&outbox, ends[0], &message, 1, LIMIT) == 0;
+        const void *frame = message_deflated_frame(message, &length);
+        memcpy(sent + sent_length, frame, length);
+        sent_length += length;
+        message_rele(message);
+    }
+    size_t waiting = outbox_bytes(&outbox);
+    got_length = drain(got, 1000);
+    for (bool goes_on = true; goes_on;) {
+        is_good = is_good && outbox_flush(&outbox, ends[0]) == 0;
+        goes_on = !outbox_is_empty(&outbox);
+        got_length += drain(got + got_length, goes_on ? 1000 : sizeof(got) - got_length);
+    }
+    ok(waiting > 0 && waiting < sent_length, "compressed frames are counted by what they have");
+    ok(is_good && got_length == sent_length && memcmp(sent, got, sent_length) == 0,
+       "compressed frames arrive, once and in order");
+    ok(outbox.deflates, "and so will the next ones");
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int
 main(void)
 {
@@ -198,5 +236,6 @@ main(void)
     test_limit();
     test_cut();
     test_broken();
+    test_deflated();
     return done_testing();
 }

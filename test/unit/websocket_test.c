@@ -142,7 +142,7 @@ log_event(char *log, const struct websocket_event *event)
         (void)snprintf(end, space, "%s[%zu]%s", names[event->kind], event->length,
                        pattern ? "" : "?");
     else
-        log_text(end, space, names[event->kind], event);
+        log_text(end, space, event->compressed ? "compressed" : names[event->kind], event);
 }
 
 /* A client's connection under test. */
@@ -152,6 +152,7 @@ struct feeding {
     size_t start;    /* of what is not yet used */
     size_t end;      /* of what was fed */
     size_t error_at; /* `end` when the first error came */
+    bool deflates;   /* what it was negotiated to */
     bool misbehaved; /* changed what it did not use, or asked for too little or too much */
     char log[LOG_SIZE];
 };
@@ -188,9 +189,14 @@ static void
 feed(struct feeding *feeding, const struct stream *stream, uint32_t message_max, size_t piece,
      bool at_random)
 {
+    bool deflates = feeding->deflates;
+
     memset(feeding, 0, sizeof(*feeding));
     feeding->stream = stream;
+    feeding->deflates = deflates;
     websocket_decoder_init(&feeding->decoder, message_max);
+    if (deflates)
+        websocket_decoder_allow_compressed(&feeding->decoder);
     while (feeding->end < stream->length) {
         size_t size = at_random ? 1 + next_random() % piece : piece;
         size_t left = stream->length - feeding->end;
@@ -214,7 +220,7 @@ matches(const struct feeding *feeding, const char *expected, const char *how)
 }
 
 static void
-run_case(const struct test_case *test)
+run_case(const struct test_case *test, bool deflates)
 {
     static struct stream stream;
     static struct feeding feeding;
@@ -222,6 +228,7 @@ run_case(const struct test_case *test)
     bool fine;
 
     stream.length = 0;
+    feeding.deflates = deflates;
     for (size_t i = 0; i < test->count; i++)
         add_frame(&stream, &test->frames[i]);
     feed(&feeding, &stream, message_max, STREAM_MAX, false);
@@ -400,6 +407,37 @@ static const struct test_case cases[] = {
      0},
 };
 
+/* The same once permessage-deflate was negotiated: what is compressed is not UTF-8. */
+static const struct test_case compressed_cases[] = {
+    {"compressed", {F(0xC1, "\xFF")}, 1, "compressed(\xFF)", 0, 0},
+    {"compressed and not, in turn",
+     {F(0xC1, "\xFF"), F(TEXT, "a"), F(0xC1, "\xFE"), F(TEXT, "b")},
+     4,
+     "compressed(\xFF)text(a)compressed(\xFE)text(b)",
+     0,
+     0},
+    {"not compressed, though it may be, and not UTF-8", {F(TEXT, "\xFF")}, 1, "error(1007)", 7, 0},
+    {"compressed in fragments, a ping between",
+     {F(0x41, "\xFF"), F(PING, "p"), F(MORE, "\xFE"), F(LAST, "\xFD"), F(TEXT, "a")},
+     5,
+     "ping(p)compressed(\xFF\xFE\xFD)text(a)",
+     0,
+     0},
+    {"text in fragments after a compressed one",
+     {F(0x41, "\xFF"), F(LAST, ""), F(FIRST, "\xE2"), F(LAST, "\x82")},
+     4,
+     "compressed(\xFF)error(1007)",
+     27,
+     0},
+    {"compressed above the maximum", {L(0xC1, 53)}, 1, "error(1009)", 2, 52},
+    {"RSV1 of a continuation", {F(0x41, "a"), F(0xC0, "b")}, 2, "error(1002)", 8, 0},
+    {"RSV1 of a ping, negotiated", {F(0xC9, "a")}, 1, "error(1002)", 1, 0},
+    {"RSV1 of a close, negotiated", {F(0xC8, "")}, 1, "error(1002)", 1, 0},
+    {"RSV1 and RSV2", {F(0xE1, "a")}, 1, "error(1002)", 1, 0},
+    {"RSV3, negotiated", {F(0x91, "a")}, 1, "error(1002)", 1, 0},
+    {"compressed binary", {F(0xC2, "a")}, 1, "error(1003)", 1, 0},
+};
+
 /* A text in three fragments, cut everywhere, also within its characters. */
 static void
 test_cut_characters(void)
@@ -558,7 +596,9 @@ int
 main(void)
 {
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-        run_case(&cases[i]);
+        run_case(&cases[i], false);
+    for (size_t i = 0; i < sizeof(compressed_cases) / sizeof(*compressed_cases); i++)
+        run_case(&compressed_cases[i], true);
     test_cut_characters();
     test_close_codes();
     test_random_streams();
