@@ -148,9 +148,9 @@ chaos-broken: $(BREAKS:%=$(BUILD)/broken/%/chatd) $(FULL_DISK) ## chaos finds ea
 	FULL_DISK_LIBRARY=$(abspath $(FULL_DISK)) test/chaos/broken.py $(abspath $(BUILD)/broken)
 
 # Fuzzing needs clang; what is fuzzed is compiled for it, and what that needs.
-FUZZED       := pubsub/deflater pubsub/message pubsub/payload pubsub/redis_url rooms/event rooms/identifier rooms/utf8 \
-                server/json_guard server/options server/options_table server/origin server/websocket \
-                server/websocket_header
+FUZZED       := pubsub/deflater pubsub/message pubsub/payload pubsub/redis_url rooms/event rooms/identifier \
+                rooms/utf8 server/extensions server/inflater server/json_guard server/options \
+                server/options_table server/origin server/websocket server/websocket_header
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_FLAGS   := -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize=fuzzer
 .PHONY: fuzz fuzzers

@@ -33,6 +33,7 @@ add_event(struct outcome *outcome, const struct websocket_event *event)
     switch (event->kind) {
     case WEBSOCKET_EVENT_TEXT:
         assert(event->length <= MESSAGE_MAX);
+        add(outcome, &event->compressed, sizeof(event->compressed));
         add(outcome, event->data, event->length);
         break;
     case WEBSOCKET_EVENT_PING:
@@ -52,9 +53,9 @@ add_event(struct outcome *outcome, const struct websocket_event *event)
     }
 }
 
-/* Decodes the input as it comes in reads of `step` bytes each. */
+/* Decodes the input as it comes in reads of `step` bytes each; what is compressed stays so. */
 static struct outcome
-decode(const uint8_t *data, size_t size, size_t step)
+decode(const uint8_t *data, size_t size, size_t step, bool deflates)
 {
     static char buffer[INPUT_MAX];
     struct outcome outcome = {0};
@@ -62,6 +63,8 @@ decode(const uint8_t *data, size_t size, size_t step)
     size_t start = 0;
 
     websocket_decoder_init(&decoder, MESSAGE_MAX);
+    if (deflates)
+        websocket_decoder_allow_compressed(&decoder);
     for (size_t end = 0; end < size;) {
         size_t more = size - end < step ? size - end : step;
         memcpy(buffer + end, data + end, more);
@@ -83,15 +86,23 @@ decode(const uint8_t *data, size_t size, size_t step)
     return outcome;
 }
 
+static void
+compare(const uint8_t *data, size_t size, bool deflates)
+{
+    struct outcome whole = decode(data, size, INPUT_MAX, deflates);
+
+    for (size_t step = 1; step <= 7; step += 3) {
+        struct outcome pieces = decode(data, size, step, deflates);
+        assert(pieces.digest == whole.digest && pieces.taken == whole.taken);
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > INPUT_MAX)
         return 0;
-    struct outcome whole = decode(data, size, INPUT_MAX);
-    for (size_t step = 1; step <= 7; step += 3) {
-        struct outcome pieces = decode(data, size, step);
-        assert(pieces.digest == whole.digest && pieces.taken == whole.taken);
-    }
+    compare(data, size, false);
+    compare(data, size, true);
     return 0;
 }
