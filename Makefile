@@ -39,8 +39,8 @@ SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERV
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 ASSETS  := $(BUILD)/embedded_assets.o
 FIXTURES := $(BUILD)/test/unit/fake_member.o $(BUILD)/test/unit/redis_fixture.o
-LOAD    := load_main load_options load_connect load_receive load_document load_check load_send \
-           load_report histogram process wire
+LOAD    := load_main load_options load_connect load_receive load_document load_inflate load_check \
+           load_words load_send load_report histogram process wire
 BARE    := bare_main bare_client bare_room wire
 BENCH   := $(BUILD)/test/bench/chatd-load $(BUILD)/test/bench/chatd-bare
 UNIT    := $(patsubst test/unit/%.c,$(BUILD)/test/unit/%,$(wildcard test/unit/*_test.c))

@@ -78,6 +78,7 @@ struct load_counts {
     uint64_t sent; /* the first three: within the measured time */
     uint64_t deliveries;
     uint64_t delivered_bytes;
+    uint64_t wire_bytes; /* all that was read meanwhile */
     uint64_t reads;
     uint64_t lost;
     uint64_t doubled;
@@ -113,8 +114,9 @@ struct load {
     uint64_t quiet_at, told;        /* since when all connected and were told, in so many bytes */
     char problem[160];              /* the first one */
     char *buffer;
-    char *filling; /* a message's text behind the stamp */
-    char *sending; /* one message, or a window of them */
+    struct load_inflater *inflater; /* with --deflate */
+    char *filling;                  /* a message's text behind the stamp */
+    char *sending;                  /* one message, or a window of them */
 };
 
 /* Notes the first problem; all are counted by whoever calls. */
@@ -132,10 +134,18 @@ void load_receive(struct load *, struct load_client *);
 void load_document(struct load *, struct load_client *, const char *document, size_t size,
                    uint64_t now);
 
+/* load_inflate.c: a compressed message's payload, all of it. */
+struct load_inflater *load_inflater_new(void);
+void load_inflate(struct load *, struct load_client *, const char *payload, size_t size,
+                  uint64_t now);
+
 /* load_check.c */
 void load_check(struct load *, struct load_client *, uint64_t seq, const struct stamp *);
 void load_check_end(struct load *);
 bool load_is_complete(const struct load *);
+
+/* load_words.c: other words each time. */
+void load_vary(char *to, size_t length);
 
 /* load_send.c */
 void load_send(struct load *, struct load_client *, const char *data, size_t size);

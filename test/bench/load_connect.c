@@ -68,7 +68,7 @@ load_start_client(struct load *load, struct load_client *client)
 void
 load_connected(struct load *load, struct load_client *client)
 {
-    char request[256];
+    char request[320];
     int error = 0;
     socklen_t size = sizeof(error);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
@@ -77,11 +77,13 @@ load_connected(struct load *load, struct load_client *client)
         load_end_client(load, client, strerror(error != 0 ? error : errno));
         return;
     }
-    int length = snprintf(request, sizeof(request),
-                          "GET /ws?name=c%05u HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-                          "Connection: Upgrade\r\nSec-WebSocket-Key: " WIRE_KEY "\r\n"
-                          "Sec-WebSocket-Version: 13\r\n\r\n",
-                          (unsigned)(client - load->clients));
+    int length =
+        snprintf(request, sizeof(request),
+                 "GET /ws?name=c%05u HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+                 "Connection: Upgrade\r\nSec-WebSocket-Key: " WIRE_KEY "\r\n"
+                 "Sec-WebSocket-Version: 13\r\n%s\r\n",
+                 (unsigned)(client - load->clients),
+                 load->options.deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
     client->state = LOAD_UPGRADING;
     if (epoll_ctl(load->epoll, EPOLL_CTL_MOD, client->socket, &event) < 0)
         load_end_client(load, client, strerror(errno));

@@ -208,6 +208,8 @@ prepare(struct load *load)
     load->dirty = allocate(options->rooms, sizeof(struct load_room *));
     load->buffer = allocate(1, LOAD_KEPT_MAX + LOAD_READ_SIZE);
     load->filling = allocate(1, options->size);
+    if (options->deflate)
+        load->inflater = load_inflater_new();
     load->sending = allocate(options->window, options->size + 256);
     for (uint32_t i = 0; i < options->size; i++)
         load->filling[i] = words[i % (sizeof(words) - 1)];

@@ -43,6 +43,8 @@ static const struct entry entries[] = {
     {"no-list", FLAG_OFF, AT(list), "the server does not say who is online"},
     {"no-acks", FLAG_OFF, AT(acks), "the server acknowledges nothing"},
     {"no-ids", FLAG_OFF, AT(ids), "messages without an id of the sender's, thus without an ack"},
+    {"deflate", FLAG, AT(deflate), "offers permessage-deflate, which has to be accepted"},
+    {"varied", FLAG, AT(varied), "other words in each message, as people use them"},
     {"progress", FLAG, AT(progress), "says on stderr when the measured time begins"},
     {"process", PROCESSES, AT(processes),
      "ID[,…]: the server's, whose time and memory are measured"},

@@ -33,6 +33,8 @@ struct load_options {
     bool ids;
     bool acks;
     bool progress;
+    bool deflate; /* offers permessage-deflate */
+    bool varied;  /* other words in each message */
     struct process_set processes;
     struct process_set aux;
 };

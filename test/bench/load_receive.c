@@ -24,6 +24,11 @@ read_upgrade(struct load *load, struct load_client *client, const char *at, cons
         load_end_client(load, client, why);
         return NULL;
     }
+    if (load->options.deflate &&
+        memmem(at, (size_t)(head - at), "permessage-deflate", 18) == NULL) {
+        load_end_client(load, client, "compression was declined");
+        return NULL;
+    }
     client->state = LOAD_GREETING;
     return head + 4;
 }
@@ -49,9 +54,13 @@ handle_control(struct load *load, struct load_client *client, const struct wire_
     }
 }
 
-/* Takes a frame's header, with its payload where it is a control frame's. NULL: not all there. */
+/*
+ * Takes a frame's header, with its payload where that is a control frame's, or compressed. NULL: not
+ * all there.
+ */
 static const char *
-read_header(struct load *load, struct load_client *client, const char *at, const char *end)
+read_header(struct load *load, struct load_client *client, const char *at, const char *end,
+            uint64_t now)
 {
     struct wire_header header;
 
@@ -60,19 +69,23 @@ read_header(struct load *load, struct load_client *client, const char *at, const
     bool is_control = header.opcode >= WIRE_CLOSE;
     /* No server here has a reason for fragments: they would hide where a document ends. */
     if (header.masked || !header.final || (is_control && header.length > 125) ||
-        (!is_control && header.opcode != WIRE_TEXT)) {
+        (!is_control && header.opcode != WIRE_TEXT) ||
+        (header.compressed && (is_control || !load->options.deflate))) {
         load->counts.bad++;
         load_end_client(load, client, "a frame that should not be");
         return NULL;
     }
     at += header.size;
-    if (!is_control) {
+    if (!is_control && !header.compressed) {
         client->frame_left = header.length;
         return at;
     }
     if ((uint64_t)(end - at) < header.length)
         return NULL;
-    handle_control(load, client, &header, at);
+    if (is_control)
+        handle_control(load, client, &header, at);
+    else
+        load_inflate(load, client, at, header.length, now);
     return at + header.length;
 }
 
@@ -83,7 +96,7 @@ read_frames(struct load *load, struct load_client *client, const char *at, const
 {
     while (at < end && client->state != LOAD_GONE) {
         if (client->frame_left == 0) {
-            const char *next = read_header(load, client, at, end);
+            const char *next = read_header(load, client, at, end, now);
             if (next == NULL)
                 break;
             at = next;
@@ -134,8 +147,10 @@ load_receive(struct load *load, struct load_client *client)
     uint64_t now = wire_now();
     load->last_byte = now;
     load->received += (uint64_t)got;
-    if (now >= load->from && now < load->until)
+    if (now >= load->from && now < load->until) {
         load->counts.reads++;
+        load->counts.wire_bytes += (uint64_t)got;
+    }
     const char *at = fresh - client->kept.size;
     const char *end = fresh + got;
     if (client->kept.size > 0) {

@@ -120,6 +120,7 @@ add_rates(cJSON *root, const struct load *load)
     add(root, "loadCpu", seconds(load->first.own_cpu, load->last.own_cpu));
     add(root, "others", others(&load->first, &load->last));
     add(root, "bytesEach", per((double)counts->delivered_bytes, deliveries));
+    add(root, "wireBytesEach", per((double)counts->wire_bytes, deliveries));
     add(root, "deliveriesPerRead", per(deliveries, (double)counts->reads));
     add_times(root, "latency", &load->latency);
     add_times(root, "late", &load->lateness);

@@ -104,7 +104,10 @@ compose(struct load *load, struct load_room *room, uint64_t due, char *to)
     char *payload = to + header;
     memcpy(payload, WIRE_CHAT, WIRE_CHAT_SIZE);
     stamp_write(payload + WIRE_CHAT_SIZE, &stamp);
-    memcpy(payload + WIRE_CHAT_SIZE + STAMP_SIZE, load->filling, text - STAMP_SIZE);
+    if (load->options.varied)
+        load_vary(payload + WIRE_CHAT_SIZE + STAMP_SIZE, text - STAMP_SIZE);
+    else
+        memcpy(payload + WIRE_CHAT_SIZE + STAMP_SIZE, load->filling, text - STAMP_SIZE);
     memcpy(payload + WIRE_CHAT_SIZE + text, end, end_size);
     wire_mask(payload, length, wire_own_mask);
     if (due >= load->from && due < load->until)

@@ -121,6 +121,23 @@ def arrival_table(results):
     return table(head, rows)
 
 
+def wire_table(results):
+    """What goes over the wire, and what that costs: one row a case."""
+    rows = []
+    for case, runs in measured(results).items():
+        if runs[0]["rooms"] == 0:
+            continue
+        middle, wrong = medians(runs), faults(runs)
+        rows.append([case, f"{middle['wireBytesEach']:.0f}", f"{middle['bytesEach']:.0f}",
+                     f"{middle['deliveriesPerRead']:.1f}", number(middle["deliveriesPerSecond"]),
+                     f"{1e6 * middle['cpu'] / max(middle['deliveries'], 1):.2f} µs",
+                     f"{1e6 * middle['cpu'] / max(middle['sent'], 1):.0f} µs",
+                     span(middle["latency"]["p50"]), span(middle["latency"]["p99"]),
+                     f"{wrong['lost']}/{wrong['doubled']}/{wrong['reordered']}"])
+    return table(["", "wire bytes each", "document", "per read", "deliveries/s", "CPU of a delivery",
+                  "CPU of a message", "p50", "p99", "lost/doubled/reordered"], rows)
+
+
 def probe_table(results):
     """What reading costs."""
     rows = [[case, *(f"{medians(runs)['probe'][key]:.2f} ms" for key in ("join", "resume", "page"))]
@@ -128,7 +145,7 @@ def probe_table(results):
     return table(["", "join", "resume, 50 missed", "page of 50"], rows)
 
 
-TABLES = {"work": work_table, "arrival": arrival_table, "probe": probe_table}
+TABLES = {"work": work_table, "wire": wire_table, "arrival": arrival_table, "probe": probe_table}
 
 
 def goal_lines(scenario, results, busy):

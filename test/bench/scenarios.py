@@ -89,6 +89,10 @@ def _cost(case):
     return measure
 
 
+def _inverse(measure):
+    return lambda figures: 1 / found if (found := measure(figures)) else None
+
+
 def arriving(clients, **more):
     return {"clients": clients, "rooms": 0, "idle": True, "warm-up": 0, "duration": 2,
             "connect-rate": 6000, "connect-limit": 120, **more}
@@ -100,6 +104,20 @@ SLOW = {"clients": 100, "rate": 200, "size": 2000, "duration": 45}
 PACED = {"clients": 10, "rooms": 10, "rate": 2000, "duration": 3}
 MEMBERS = (10, 100, 1000, 10000)
 CLIENTS = (1000, 5000, 19000)
+
+def deflated(name, load):
+    """The same load with and without compression."""
+    return [Case(f"{name}, deflated", {**load, "varied": True, "deflate": True}),
+            Case(f"{name}, plain", {**load, "varied": True}, options=("--compression=off",))]
+
+
+DEFLATED = {
+    "batches": ONE_ROOM,
+    "small batches": {**ONE_ROOM, "window": 4},
+    "singles": {**ONE_ROOM, "window": 1},
+    "100 rooms × 10": {"clients": 1000, "rooms": 100, "rate": 1000},
+    "long singles": {**ONE_ROOM, "window": 1, "size": 1000},
+}
 
 SCENARIOS = {
     "a": Scenario(
@@ -187,6 +205,20 @@ SCENARIOS = {
         "1 room × 10,000, one sender with 32 under way",
         limits(Case("chatd", {"clients": 10000, "under-way": 1000}), "bare-batch"),
         runs=3),
+    "deflate": Scenario(
+        "bytes on the wire and CPU with permessage-deflate; who is online is the list that 1,000 are told",
+        sum((deflated(name, load) for name, load in DEFLATED.items()), [])
+        + deflated("who is online", arriving(1000)),
+        [Goal(f"{name}: bytes on the wire, of those without",
+              ratio(f"{name}, deflated", "wireBytesEach", f"{name}, plain"), at_most=0.5, of_time=False)
+         for name in DEFLATED]
+        + [Goal("who is online: bytes on the wire, of those without",
+                ratio("who is online, deflated", "connect.megabytes", "who is online, plain"),
+                at_most=0.5, of_time=False)]
+        + [Goal(f"{name}: CPU of a delivery, of that without",
+                _inverse(ratio(f"{name}, deflated", PER_CPU, f"{name}, plain")), at_most=1.1, of_time=False)
+           for name in DEFLATED],
+        tables=("wire", "arrival"), runs=3, is_named=True),
     "size": Scenario(
         "the same with few and with many stored messages: 10 rooms, 2,000 messages a second",
         [Case("1 k", PACED, stored=1000), Case("10 M", PACED, stored=10_000_000)],

@@ -13,6 +13,7 @@ wire_read_header(const char *data, size_t size, struct wire_header *out)
     if (size < 2)
         return false;
     out->final = (byte[0] & 0x80) != 0;
+    out->compressed = (byte[0] & 0x40) != 0;
     out->opcode = byte[0] & 0x0f;
     out->masked = (byte[1] & 0x80) != 0;
     out->length = byte[1] & 0x7f;

@@ -26,6 +26,7 @@
 struct wire_header {
     unsigned opcode;
     bool final;
+    bool compressed; /* RSV1 (RFC 7692, 6) */
     bool masked;
     uint8_t mask[4];
     size_t size;     /* of the header itself */

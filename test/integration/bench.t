@@ -126,4 +126,19 @@ def _(server):
     equal(status, 0, "exit status")
 
 
+@test("with compression there are no faults either, and a fraction of the bytes; without it that is noticed")
+def _(server):
+    each = {}
+    for options in ("--varied",), ("--varied", "--deflate"):
+        status, result = Load(f"127.0.0.1:{server.port}", server.process, *options,
+                              f"--drain={LIMIT}").result()
+        equal((status, result["problem"]), (0, ""), "exit status and problem")
+        each[options] = result["wireBytesEach"]
+    plain, packed = each.values()
+    assert packed < plain / 2, each
+    with Server("--compression=off") as other:
+        status, result = Load(f"127.0.0.1:{other.port}", other.process, "--deflate").result()
+        equal((status, result["failed"], result["problem"][-24:]), (1, 20, "compression was declined"))
+
+
 run()
