@@ -71,7 +71,7 @@ class Device:
             headers = [f"Authorization: Bearer {self.user.token}"]
         self.away.clear()
         port = self.world.instances[self.instance % len(self.world.instances)].port
-        self.websocket = WebSocket(self)
+        self.websocket = WebSocket(self, deflates=self.index % 2 == 1)
         await self.websocket.connect(port, path, headers, self.receive_buffer, 4 * self.world.patience)
 
     async def talk(self):

@@ -7,6 +7,7 @@ import re
 import socket
 import struct
 import time
+import zlib
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -21,8 +22,9 @@ class Refused(Exception):
         self.body = body
 
 
-def frame(opcode, payload):
+def frame(opcode, payload, compressed=False):
     key = os.urandom(4)
+    opcode |= 0x40 if compressed else 0
     size = len(payload)
     if size < 126:
         head = struct.pack("!BB", 0x80 | opcode, 0x80 | size)
@@ -34,11 +36,23 @@ def frame(opcode, payload):
     return head + key + (int.from_bytes(payload, "big") ^ mask).to_bytes(size, "big")
 
 
+def deflate(text):
+    """RFC 7692, 7.2.1, without a context."""
+    compressor = zlib.compressobj(wbits=-15)
+    return (compressor.compress(text) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def inflate(payload):
+    return zlib.decompressobj(wbits=-15).decompress(payload + b"\x00\x00\xff\xff")
+
+
 class WebSocket(asyncio.Protocol):
     """The owner has on_text(websocket, text), on_end(websocket) and on_broken(websocket, why)."""
 
-    def __init__(self, owner):
+    def __init__(self, owner, deflates=False):
         self.owner = owner
+        self.deflates = deflates  # offers permessage-deflate; then: it was agreed
+        self.is_compressed = False  # the message that is being read
         self.buffer = bytearray()
         self.parts = None  # of a message in fragments
         self.transport = None
@@ -76,6 +90,8 @@ class WebSocket(asyncio.Protocol):
         lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Upgrade: websocket",
                  "Connection: Upgrade", f"Sec-WebSocket-Key: {key.decode()}",
                  "Sec-WebSocket-Version: 13", *headers, "", ""]
+        if self.deflates:
+            lines.insert(-2, "Sec-WebSocket-Extensions: permessage-deflate")
         self.transport.write("\r\n".join(lines).encode())
         return self.opened
 
@@ -113,6 +129,10 @@ class WebSocket(asyncio.Protocol):
         if not accept or accept.group(1) != self.accept:
             self._refuse(ConnectionError("the upgrade's answer is not to ours"))
             return
+        agreed = re.search(r"(?im)^sec-websocket-extensions: *permessage-deflate;", head) is not None
+        if agreed != self.deflates:
+            self._refuse(ConnectionError("compression is not as it was offered"))
+            return
         self.is_open = True
         self.opened.set_result(None)
 
@@ -135,9 +155,12 @@ class WebSocket(asyncio.Protocol):
             first, masked = buffer[start], buffer[start + 1] & 0x80
             payload = bytes(buffer[body:body + size])
             start = body + size
-            if masked or first & 0x70:
+            may_be_compressed = self.deflates and first & 0x0F == TEXT
+            if masked or first & (0x30 if may_be_compressed else 0x70):
                 self._break(f"a frame begins with {first:#x}, mask bit {masked:#x}")
                 break
+            if first & 0x0F == TEXT:
+                self.is_compressed = bool(first & 0x40)
             self._take(first & 0x0F, bool(first & 0x80), payload)
         del buffer[:start]
 
@@ -155,9 +178,9 @@ class WebSocket(asyncio.Protocol):
             if final:
                 payload, self.parts = b"".join(self.parts), None
                 try:
-                    text = payload.decode()
-                except UnicodeDecodeError:
-                    self._break("text that is not UTF-8")
+                    text = (inflate(payload) if self.is_compressed else payload).decode()
+                except (UnicodeDecodeError, zlib.error) as error:
+                    self._break(f"a message that is not as agreed: {error}")
                 else:
                     self.owner.on_text(self, text)
         elif opcode != PONG:
@@ -169,12 +192,12 @@ class WebSocket(asyncio.Protocol):
 
     # ---- what is sent ---------------------------------------------------------------------------
 
-    def _write(self, opcode, payload):
+    def _write(self, opcode, payload, compressed=False):
         if self.transport and not self.ended and not self.transport.is_closing():
-            self.transport.write(frame(opcode, payload))
+            self.transport.write(frame(opcode, payload, compressed))
 
     def send(self, text):
-        self._write(TEXT, text.encode())
+        self._write(TEXT, deflate(text.encode()) if self.deflates else text.encode(), self.deflates)
 
     def ping(self):
         self._write(PING, b"")
