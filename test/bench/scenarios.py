@@ -114,9 +114,10 @@ def deflated(name, load):
 DEFLATED = {
     "batches": ONE_ROOM,
     "small batches": {**ONE_ROOM, "window": 4},
-    "singles": {**ONE_ROOM, "window": 1},
+    "singles": {"rooms": 1, "clients": 100, "rate": 200},
+    "short singles": {"rooms": 1, "clients": 100, "rate": 200, "size": 40},
+    "long singles": {"rooms": 1, "clients": 100, "rate": 200, "size": 1000},
     "100 rooms × 10": {"clients": 1000, "rooms": 100, "rate": 1000},
-    "long singles": {**ONE_ROOM, "window": 1, "size": 1000},
 }
 
 SCENARIOS = {

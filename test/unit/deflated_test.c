@@ -108,6 +108,8 @@ test_what_does_not_pay(void)
     uint32_t state = 1;
 
     test_is_plain(make(ack, sizeof(ack) - 1), "what is short");
+    memset(noise, 'x', sizeof(noise));
+    test_is_plain(make((char *)noise, 249), "what would shrink, but is short");
     for (size_t i = 0; i < sizeof(noise); i++) {
         state = state * 1664525u + 1013904223u;
         noise[i] = (unsigned char)(state >> 24);
@@ -237,7 +239,7 @@ test_threads(void)
 int
 main(void)
 {
-    static const size_t lengths[] = {200, 1000, 5000, 65000, 70000, 300000};
+    static const size_t lengths[] = {260, 1000, 5000, 65000, 70000, 300000};
 
     for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++)
         test_round_trip(lengths[i]);
