@@ -27,7 +27,7 @@ PUBSUB := deflater inbox local message payload pubsub queue redis redis_address 
           replay topic
 REPO   := log_file schema sqlite sqlite_append sqlite_arrival sqlite_identity sqlite_lease sqlite_missed sqlite_roll \
           sqlite_room sqlite_secret sqlite_user write_group
-ROOMS  := auditor catch_up event fan_out hand_out historian history identifier lobby lobby_call_back lobby_presence \
+ROOMS  := auditor catch_up event event_chat fan_out hand_out historian history identifier lobby lobby_call_back lobby_presence \
           lobby_reconcile lobby_subscriber lock log mailbox member membership registry room room_join room_members \
           room_posts room_roll room_users rooms roster stack subscriber utf8 wake
 SERVER := answer api assets bus client client_close client_input client_member client_start command \

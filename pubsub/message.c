@@ -83,6 +83,18 @@ make(const char *text, size_t length, uint64_t seq)
 }
 
 struct message *
+message_new_unwritten(size_t length, uint64_t seq, char **text)
+{
+    struct message *message = allocate(length, seq);
+
+    if (message == NULL)
+        return NULL;
+    *text = message->storage + FRAME_HEADER_MAX;
+    message->header_length = write_header(*text, FRAME_FINAL_TEXT, length);
+    return message;
+}
+
+struct message *
 message_new(const char *text, size_t length, uint64_t seq)
 {
     struct message *message = make(text, length, seq);

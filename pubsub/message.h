@@ -21,6 +21,11 @@ struct message;
 struct message *message_new(const char *text, size_t length, uint64_t seq);
 
 /*
+ * The same, but the caller writes the text, all of it, to *text before anybody else has the message.
+ */
+struct message *message_new_unwritten(size_t length, uint64_t seq, char **text);
+
+/*
  * Makes a message of a copy of a whole frame, a control frame for example: its text is that frame.
  * The caller holds the one reference. NULL: out of memory.
  */

@@ -163,17 +163,6 @@ add_chat(struct document *document, const struct repo_message *chat)
 }
 
 struct message *
-event_chat(const struct repo_room *room, const struct repo_message *chat)
-{
-    struct document document = begin("send-message");
-
-    add_string(&document, document.root, "message", chat->text);
-    add_room(&document, room);
-    add_chat(&document, chat);
-    return finish(&document, chat->seq, chat->text_length + 384);
-}
-
-struct message *
 event_history_entry(const struct repo_message *chat)
 {
     struct document document = {.root = cJSON_CreateObject()};
@@ -201,18 +190,6 @@ event_typing(const struct repo_room *room, const char *user_id, const char *user
 
     add_room(&document, room);
     add_user(&document, "sender", user_id, user_name);
-    return finish(&document, 0, 256);
-}
-
-struct message *
-event_ack(const char *room_id, const char *client_id, uint64_t seq, int64_t ts)
-{
-    struct document document = begin("message-ack");
-
-    add_string(&document, document.root, "id", client_id);
-    add_string(&document, add_object(&document, "target"), "id", room_id);
-    add_integer(&document, document.root, "seq", (int64_t)seq);
-    add_integer(&document, document.root, "ts", ts);
     return finish(&document, 0, 256);
 }
 

@@ -61,6 +61,18 @@ test_length(size_t length)
     text[0] = '!';
     ok(length == 0 || message_text(message, &stored_length)[0] == 'a', "%zu bytes: a copy", length);
     message_rele(message);
+
+    char *to_write;
+    message = message_new_unwritten(length, 3, &to_write);
+    if (message == NULL)
+        abort();
+    memset(to_write, 'w', length);
+    stored = message_text(message, &stored_length);
+    frame = message_frame(message, &frame_length);
+    ok(stored == to_write && stored_length == length && message_seq(message) == 3 &&
+           frame_length == header_length + length && memcmp(frame, header, header_length) == 0,
+       "%zu bytes: the same where the caller writes the text", length);
+    message_rele(message);
     free(text);
 }
 
