@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define HEAD_MS  5000  /* in which the head has to be whole */
+#define CROWD_MS 200   /* in which nobody has to make room for others */
 #define HEAD_MAX 16384 /* bytes that civetweb reads of a head */
 
 static const char too_late[] = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n"
@@ -40,6 +41,7 @@ static struct {
     int listener; /* civetweb's, under a number of ours; -1 until it first accepts */
     int epoll;
     int timer;
+    bool is_deaf; /* who comes is left in the listener's queue */
     struct visit *oldest;
     struct visit *newest;
     atomic_uint_fast64_t waiting;   /* [a] the list's length */
@@ -50,18 +52,37 @@ static struct {
 
 /* ---- who waits ---------------------------------------------------------------------------- */
 
-/* Has the timer say when the oldest one's time is over. */
+/* When the oldest one has to make room for who comes, if more cannot wait. */
+static int64_t
+room_at(void)
+{
+    return reception.oldest->deadline - HEAD_MS + CROWD_MS;
+}
+
+/* Has the timer say when the oldest one's time is over, or room can be made. */
 static void
 set_timer(void)
 {
     struct itimerspec when = {0};
 
     if (reception.oldest != NULL) {
-        when.it_value.tv_sec = reception.oldest->deadline / 1000;
-        when.it_value.tv_nsec = reception.oldest->deadline % 1000 * 1000000;
+        int64_t at = reception.is_deaf ? room_at() : reception.oldest->deadline;
+        when.it_value.tv_sec = at / 1000;
+        when.it_value.tv_nsec = at % 1000 * 1000000;
     }
     int error = timerfd_settime(reception.timer, TFD_TIMER_ABSTIME, &when, NULL);
     assert(error == 0);
+}
+
+static void
+set_deaf(bool is_deaf)
+{
+    struct epoll_event wanted = {.events = is_deaf ? 0 : EPOLLIN, .data.ptr = &reception.listener};
+
+    reception.is_deaf = is_deaf;
+    int error = epoll_ctl(reception.epoll, EPOLL_CTL_MOD, reception.listener, &wanted);
+    assert(error == 0);
+    set_timer();
 }
 
 /* Takes the visit off the list; the socket stays open. */
@@ -80,6 +101,8 @@ end_visit(struct visit *visit)
         reception.newest = visit->previous;
     atomic_fetch_sub(&reception.waiting, 1);
     free(visit);
+    if (reception.is_deaf)
+        set_deaf(false);
     return socket;
 }
 
@@ -112,7 +135,10 @@ send_away_late(void)
         atomic_fetch_add(&reception.timed_out, 1);
         send_away(reception.oldest, too_late);
     }
-    set_timer();
+    if (reception.is_deaf)
+        set_deaf(false);
+    else
+        set_timer();
 }
 
 /* ---- heads -------------------------------------------------------------------------------- */
@@ -181,6 +207,13 @@ static int
 take_new(struct sockaddr_in *peer)
 {
     socklen_t size = sizeof(*peer);
+
+    /* Of a crowd that comes at once nobody is sent away before its head had time to come. */
+    if (reception.oldest != NULL && atomic_load(&reception.waiting) >= reception.maximum &&
+        clock_monotonic_ms() < room_at()) {
+        set_deaf(true);
+        return -1;
+    }
     int socket =
         accept4(reception.listener, (struct sockaddr *)peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
