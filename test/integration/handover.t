@@ -14,6 +14,8 @@ class From(Raw):
         self.socket.connect((address, server.port))
         self.port = self.socket.getsockname()[1]
         self.buffer = b""
+        self.agreed = None
+        self.frames = []
         self.documents = []
 
     def upgrade(self, name):
