@@ -17,7 +17,7 @@ make_arrival(int i, const char *instance)
 {
     struct repo_arrival arrival = {.user = {.name = "somebody"}, .expires = 100, .seen = 1};
     name_user(arrival.user.id, i);
-    name_user((char *)arrival.token_hash, i);
+    snprintf((char *)arrival.token_hash, sizeof(arrival.token_hash), "%d", i);
     snprintf(arrival.user.instance, sizeof(arrival.user.instance), "%s", instance);
     return arrival;
 }
