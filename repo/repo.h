@@ -62,6 +62,12 @@ int repo_open(const struct repo_options *options, struct repo **out, char *why, 
 void repo_close(struct repo **repo);
 
 /*
+ * Gives the memory back that the writing connection keeps copies of the file's pages in. Any thread;
+ * blocks as a write does. Returns 0 or a negative errno.
+ */
+int repo_release_memory(struct repo *repo);
+
+/*
  * From now on no call waits for another process's lock: it is had at once, or the call fails with
  * -EBUSY. For the end, when there is no time. Any thread; does not block.
  */

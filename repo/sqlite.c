@@ -273,6 +273,19 @@ repo_close(struct repo **repo)
     free(closed);
 }
 
+static int
+release_memory(struct connection *connection, void *argument)
+{
+    (void)argument;
+    return sqlite3_db_release_memory(connection->database) == SQLITE_OK ? 0 : -EIO;
+}
+
+int
+repo_release_memory(struct repo *repo)
+{
+    return write_group_run(repo->group, release_memory, NULL);
+}
+
 void
 repo_hurry(struct repo *repo)
 {

@@ -8,6 +8,7 @@
 #include "rooms/rooms.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +211,21 @@ repair_repository(struct comparison *comparison)
     return error;
 }
 
+/*
+ * Gives the memory back that a crowd took while it came or went, and that malloc and the repository
+ * keep: as much as all of it needs from then on. It holds up who allocates, for milliseconds.
+ */
+static void
+give_memory_back(struct lobby *lobby)
+{
+    if (!atomic_exchange(&lobby->settled, false))
+        return;
+    /* Where another process has the lock it has time. */
+    if (repo_release_memory(lobby->rooms->repo) != 0)
+        atomic_store(&lobby->settled, true);
+    (void)malloc_trim(0);
+}
+
 int
 lobby_reconcile(struct lobby *lobby)
 {
@@ -217,6 +233,7 @@ lobby_reconcile(struct lobby *lobby)
     uint64_t version;
 
     lock_assert_none();
+    give_memory_back(lobby);
     int error = repo_users_version(lobby->rooms->repo, &version);
     if (error != 0)
         return error;

@@ -12,7 +12,6 @@
 #include "rooms/rooms.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,15 +292,12 @@ patience(struct lobby *lobby, int64_t next_round)
     return lobby->crowd >= CROWD_MIN ? QUIET_MS : -1;
 }
 
-/*
- * Gives the memory back that a crowd took while it came or went, and that malloc keeps: as much as
- * all of it needs from then on. It holds up who allocates, for milliseconds.
- */
+/* Says that what a crowd took while it came or went can be given back. */
 static void
-give_memory_back(struct lobby *lobby)
+settle(struct lobby *lobby)
 {
     lobby->crowd = 0;
-    (void)malloc_trim(0);
+    atomic_store(&lobby->settled, true);
 }
 
 void *
@@ -325,7 +321,7 @@ lobby_subscriber_main(void *argument)
         int64_t now = clock_monotonic_ms();
         enum news what = news(lobby);
         if (what == NEWS_NONE && count == 0 && lobby->crowd >= CROWD_MIN)
-            give_memory_back(lobby);
+            settle(lobby);
         /* What has arrived already goes into this round, so that a crowd costs few of them. */
         if (now < next_round || what == NEWS_NONE || (count == BATCH_MAX && what == NEWS_SOME))
             continue;

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define HEAD_MS  5000  /* in which the head has to be whole */
-#define CROWD_MS 200   /* in which nobody has to make room for others */
+#define CROWD_MS 1000  /* in which nobody has to make room for others */
 #define HEAD_MAX 16384 /* bytes that civetweb reads of a head */
 
 static const char too_late[] = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n"

@@ -112,6 +112,8 @@ def arrival_table(results):
         middle = medians(runs)
         connect, memory, clients = middle["connect"], middle["memory"], middle["clients"]
         grown = {key: memory["connected"][key] - memory["start"][key] for key in memory["start"]}
+        # Once what connecting took has been given back.
+        grown["resident"] = memory["end"]["resident"] - memory["start"]["resident"]
         rows.append([case, number(connect["perSecond"]), f"{connect['quietSeconds']:.2f} s",
                      f"{connect['cpu']:.2f} s", f"{connect['cpuMsEach']:.3f} ms",
                      f"{connect['megabytes']:.0f} MB", f"{grown['resident'] / clients:.2f} KB",

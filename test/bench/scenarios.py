@@ -146,7 +146,7 @@ SCENARIOS = {
         [Case("10,000", arriving(10000), quick=None), Case("19,000", arriving(19000))],
         [goal for name, clients in (("10,000", 10000), ("19,000", 19000)) for goal in (
             Goal(f"{name}: resident KB a client",
-                 _grown(name, "resident", "start", "connected", clients), at_most=1.0, of_time=False),
+                 _grown(name, "resident", "start", "end", clients), at_most=1.0, of_time=False),
             Goal(f"{name}: clients connected a second", value(name, "connect.perSecond"),
                  at_least=5000),
             Goal(f"{name}: ms of CPU to connect one", value(name, "connect.cpuMsEach"),

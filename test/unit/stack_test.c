@@ -48,7 +48,8 @@ run(void *argument)
 
     (void)argument;
     memset(kept, 'k', sizeof(kept));
-    ok(stack.end != NULL && (char *)&stack > stack.end, "a thread finds its stack");
+    ok(stack.end != NULL && (char *)__builtin_frame_address(0) > stack.end,
+       "a thread finds its stack");
     ok(go_deep(7) == 7 && count_resident(&stack) >= DEPTH / 2, "a deep call touches it");
     stack_trim(&stack);
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
