@@ -68,6 +68,9 @@ bool fixture_subscribe(struct channel *channel);
  */
 bool fixture_receive(struct channel *channel, uint64_t first, size_t count);
 
+/* The same, where `skips` says that some with lower numbers may come before. */
+bool fixture_receive_from(struct channel *channel, uint64_t first, size_t count, bool skips);
+
 /* Receives for so long; true when nothing came. */
 bool fixture_receive_nothing(struct channel *channel, int timeout_ms);
 
