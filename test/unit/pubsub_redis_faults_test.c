@@ -130,9 +130,13 @@ test_client_kill(void)
     while (!fixture_receive_nothing(here, 0))
         ;
     uint64_t reconnects = status_of(one).reconnects;
+    uint64_t reconnects_of_two = status_of(two).reconnects;
     free(fixture_command("CLIENT KILL TYPE normal"));
     int64_t limit = fixture_now() + FIXTURE_LIMIT_MS;
-    while (status_of(one).reconnects == reconnects && fixture_now() < limit)
+    /* Both: who has not noticed yet still seems to be up. */
+    while ((status_of(one).reconnects == reconnects ||
+            status_of(two).reconnects == reconnects_of_two) &&
+           fixture_now() < limit)
         fixture_pause();
     ok(fixture_await_up(one, true) && fixture_await_up(two, true), "so do killed publishers");
     ok(exchange(1), "all is well");
