@@ -97,9 +97,9 @@ def _(server):
 def _(server):
     silent = [Plain(server) for _ in range(20)]
     hello = bytes.fromhex("16030100f4010000f00303")  # of TLS
-    assert not Plain(server, hello).answer().startswith(b"HTTP/1.1 2"), "TLS"
+    assert not Plain(server, hello).answer()[:13] in (b"HTTP/1.1 200 ", b"HTTP/1.1 408 "), "TLS"
     much = Plain(server, b"GET / HTTP/1.1\r\nX: " + b"x" * 20000)
-    assert not much.answer().startswith(b"HTTP/1.1 2"), "a head of 20 kB"
+    assert not much.answer()[:13] in (b"HTTP/1.1 200 ", b"HTTP/1.1 408 "), "a head of 20 kB"
     equal(server.request("/healthz")[0], 200)
     for each in silent:
         assert each.answer().startswith(b"HTTP/1.1 408 ")

@@ -5,7 +5,9 @@
 #include "test/unit/fake_member.h"
 #include "test/unit/tap.h"
 
+#include <errno.h>
 #include <poll.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +160,67 @@ test_invitation_before_welcome(void)
 }
 
 static void
+execute(sqlite3 *database, const char *sql)
+{
+    if (sqlite3_exec(database, sql, NULL, NULL, NULL) != SQLITE_OK)
+        abort();
+}
+
+static void
+wait_until(const atomic_bool *done)
+{
+    while (!atomic_load(done)) {
+        if (poll(NULL, 0, 5) < 0)
+            abort();
+    }
+}
+
+static atomic_bool is_answered;
+
+static void
+note_answer(struct fake_member *bob)
+{
+    (void)bob;
+    atomic_store(&is_answered, true);
+}
+
+/* Who cannot be stored is not put online later, as the auditor does with who is here. */
+static void
+test_turned_away(struct fake_member *ann)
+{
+    struct fake_member *bob = fake_member_new("Bob");
+    struct repo_user row;
+    char id[IDENTIFIER_SIZE];
+    char sql[128];
+    sqlite3 *database;
+
+    snprintf(id, sizeof(id), "%s", bob->member.id);
+    rooms.rooms.presence_grace_ms = 60000;
+    if (sqlite3_open(rooms.database, &database) != SQLITE_OK)
+        abort();
+    execute(database, "BEGIN IMMEDIATE");
+    bob->on_arrival = note_answer;
+    fake_arrive(bob, &rooms, 0);
+    wait_until(&is_answered);
+    ok(bob->arrival_error != 0, "who cannot be stored is told so");
+    execute(database, "ROLLBACK");
+    leave(bob);
+    lobby_flush(rooms.rooms.lobby);
+    /* What the auditor mends in one go: Ann's row and, if he were held, his. */
+    snprintf(sql, sizeof(sql), "DELETE FROM user WHERE id = '%s'", ann->member.id);
+    execute(database, sql);
+    lobby_restore(rooms.rooms.lobby);
+    while (repo_user_find_by_id(rooms.rooms.repo, ann->member.id, &row) != 0) {
+        if (poll(NULL, 0, 20) < 0)
+            abort();
+    }
+    ok(repo_user_find_by_id(rooms.rooms.repo, id, &row) == -ENOENT,
+       "and is not put online with who is here");
+    sqlite3_close(database);
+    rooms.rooms.presence_grace_ms = GRACE_MS;
+}
+
+static void
 test_call_back(struct fake_member *ann)
 {
     struct fake_member *bob = fake_member_new("Bob");
@@ -220,6 +283,7 @@ main(void)
     test_connections(ann);
     test_grace(ann);
     test_elsewhere(ann);
+    test_turned_away(ann);
     test_invitation_before_welcome();
     test_call_back(ann);
     leave(ann);
