@@ -116,18 +116,22 @@ struct metric {
 };
 
 static void
-write_metrics(FILE *stream, struct server *server)
+print_metrics(FILE *stream, const struct metric *metrics, size_t count)
 {
-    struct repo_statistics stored;
-    const struct server_counters *counters = &server->counters;
-    const struct rooms_counters *rooms = &server->rooms.counters;
+    for (size_t i = 0; i < count; i++)
+        fprintf(stream, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", metrics[i].name,
+                metrics[i].help, metrics[i].name, metrics[i].type, metrics[i].name,
+                metrics[i].value);
+}
 
+/* The process, and its connections. */
+static void
+write_client_metrics(FILE *stream, struct server *server)
+{
+    const struct server_counters *counters = &server->counters;
     struct reception_counters reception;
-    struct pubsub_status bus;
 
     reception_count(&reception);
-    repo_statistics(server->repo, &stored);
-    pubsub_status(server->pubsub, &bus);
     const struct metric metrics[] = {
         {"chatd_clients", "gauge", "Connections open.", atomic_load(&server->clients)},
         {"chatd_users_online", "gauge", "Users online, on every instance.",
@@ -169,6 +173,21 @@ write_metrics(FILE *stream, struct server *server)
          atomic_load(&counters->timed_out)},
         {"chatd_command_errors_total", "counter", "Commands answered with an error at once.",
          atomic_load(&counters->errors)},
+    };
+    print_metrics(stream, metrics, sizeof(metrics) / sizeof(metrics[0]));
+}
+
+/* Messages: on their way through rooms, the bus and the repository. */
+static void
+write_message_metrics(FILE *stream, struct server *server)
+{
+    const struct rooms_counters *rooms = &server->rooms.counters;
+    struct repo_statistics stored;
+    struct pubsub_status bus;
+
+    repo_statistics(server->repo, &stored);
+    pubsub_status(server->pubsub, &bus);
+    const struct metric metrics[] = {
         {"chatd_posts_total", "counter", "Messages that rooms were asked to store.",
          atomic_load(&rooms->posts)},
         {"chatd_messages_stored_total", "counter", "Messages stored.", stored.messages},
@@ -195,10 +214,7 @@ write_metrics(FILE *stream, struct server *server)
         {"chatd_writes_total", "counter", "Writes that those transactions served.", stored.writes},
         {"chatd_failed_commits_total", "counter", "Transactions rolled back.", stored.failures},
     };
-    for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
-        fprintf(stream, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", metrics[i].name,
-                metrics[i].help, metrics[i].name, metrics[i].type, metrics[i].name,
-                metrics[i].value);
+    print_metrics(stream, metrics, sizeof(metrics) / sizeof(metrics[0]));
 }
 
 int
@@ -210,7 +226,8 @@ counters_serve_metrics(struct server *server, struct mg_connection *connection)
     FILE *stream = open_memstream(&text, &length);
 
     if (stream != NULL) {
-        write_metrics(stream, server);
+        write_client_metrics(stream, server);
+        write_message_metrics(stream, server);
         if (fclose(stream) == 0)
             status =
                 send_text(connection, "text/plain; version=0.0.4; charset=utf-8", text, length);
