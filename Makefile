@@ -19,7 +19,7 @@ HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
 CPPFLAGS += -D_GNU_SOURCE -DCHATD_VERSION='"$(VERSION)"' -I. $(shell pkg-config --cflags $(PACKAGES))
 ALL_CFLAGS := -std=c11 -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) $(SANITIZE)
-LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lcivetweb
+LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lcivetweb -lunistring
 LDFLAGS  += -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANITIZE)
 
 PUBSUB := deflater inbox local message payload pubsub queue redis redis_address redis_channel \
@@ -28,8 +28,8 @@ PUBSUB := deflater inbox local message payload pubsub queue redis redis_address 
 REPO   := log_file schema sqlite sqlite_append sqlite_arrival sqlite_identity sqlite_lease sqlite_missed sqlite_roll \
           sqlite_room sqlite_secret sqlite_user write_group
 ROOMS  := auditor catch_up event event_chat fan_out hand_out historian history identifier lobby lobby_call_back lobby_presence \
-          lobby_reconcile lobby_subscriber lock log mailbox member membership registry room room_join room_members \
-          room_posts room_roll room_users rooms roster stack subscriber utf8 wake
+          lobby_reconcile lobby_subscriber lock log mailbox member membership name_fold registry room room_join \
+          room_members room_posts room_roll room_users rooms roster stack subscriber utf8 wake
 SERVER := answer api assets bus client client_close client_input client_member client_start command \
           command_message command_room confine counters extensions futex_table handover http identity inflater \
           json_guard loop options options_table origin outbox reception server token upgrade websocket \
