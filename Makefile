@@ -31,9 +31,9 @@ ROOMS  := auditor catch_up event event_chat fan_out hand_out historian history i
           lobby_reconcile lobby_subscriber lock log mailbox member membership name_fold registry room room_join \
           room_members room_posts room_roll room_users rooms roster stack subscriber utf8 wake
 SERVER := answer api assets bus client client_close client_input client_member client_start command \
-          command_message command_room confine counters extensions futex_table handover http identity inflater \
-          json_guard loop options options_table origin outbox reception server token upgrade websocket \
-          websocket_header
+          command_message command_room confine counters extensions futex_table handover \
+          http identity inflater json_guard loop options options_table origin outbox peer \
+          peer_request reception server token upgrade websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
@@ -150,7 +150,7 @@ chaos-broken: $(BREAKS:%=$(BUILD)/broken/%/chatd) $(FULL_DISK) ## chaos finds ea
 # Fuzzing needs clang; what is fuzzed is compiled for it, and what that needs.
 FUZZED       := pubsub/deflater pubsub/message pubsub/payload pubsub/redis_url rooms/event rooms/identifier \
                 rooms/utf8 server/extensions server/inflater server/json_guard server/options \
-                server/options_table server/origin server/websocket server/websocket_header
+                server/options_table server/origin server/peer server/websocket server/websocket_header
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_FLAGS   := -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize=fuzzer
 .PHONY: fuzz fuzzers
