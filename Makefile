@@ -25,7 +25,7 @@ LDFLAGS  += -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANITIZE)
 PUBSUB := deflater inbox local message payload pubsub queue redis redis_address redis_channel \
           redis_connection redis_greeting redis_log redis_publisher redis_queue redis_socket redis_url \
           replay topic
-REPO   := log_file schema sqlite sqlite_append sqlite_arrival sqlite_identity sqlite_lease sqlite_missed sqlite_roll \
+REPO   := log_file schema sqlite sqlite_append sqlite_arrival sqlite_entry sqlite_identity sqlite_lease sqlite_missed sqlite_roll \
           sqlite_room sqlite_secret sqlite_user write_group
 ROOMS  := auditor catch_up event event_chat fan_out hand_out historian history identifier lobby lobby_call_back lobby_presence \
           lobby_reconcile lobby_subscriber lock log mailbox member membership name_fold registry room room_join \
@@ -148,7 +148,7 @@ chaos-broken: $(BREAKS:%=$(BUILD)/broken/%/chatd) $(FULL_DISK) ## chaos finds ea
 	FULL_DISK_LIBRARY=$(abspath $(FULL_DISK)) test/chaos/broken.py $(abspath $(BUILD)/broken)
 
 # Fuzzing needs clang; what is fuzzed is compiled for it, and what that needs.
-FUZZED       := pubsub/deflater pubsub/message pubsub/payload pubsub/redis_url rooms/event rooms/identifier \
+FUZZED       := pubsub/deflater pubsub/message pubsub/payload pubsub/redis_url rooms/event rooms/event_chat rooms/identifier \
                 rooms/utf8 server/extensions server/inflater server/json_guard server/options \
                 server/options_table server/origin server/peer server/websocket server/websocket_header
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))

@@ -247,35 +247,54 @@ int repo_users_version(struct repo *repo, uint64_t *out);
 
 /* ---- messages ----------------------------------------------------------------------------- */
 
+/* What an entry of a room's log is. Each has a seq of its own. */
+enum repo_kind {
+    REPO_MESSAGE, /* something is said */
+    REPO_EDIT,    /* a message has another text from now on */
+    REPO_DELETE,  /* a message is taken back: its text, and that of its edits, is gone */
+};
+
 enum repo_outcome {
     REPO_STORED,   /* stored now */
     REPO_REPEATED, /* (room, sender, client_id) was stored before: seq and ts are the first one's */
-    REPO_CONFLICT, /* the same, but with another text: nothing was stored */
+    REPO_CONFLICT, /* the same, but it is another entry: nothing was stored */
+    REPO_MISSING,  /* there is no message `of`, or it was deleted: nothing was stored */
+    REPO_FOREIGN,  /* the message `of` is somebody else's: nothing was stored */
 };
 
-/* One message to append. The pointers stay the caller's and must live through the call. */
+/* One entry to append. The pointers stay the caller's and must live through the call. */
 struct repo_post {
+    enum repo_kind kind;
+    bool of_anybody; /* a delete may be of somebody else's message */
+    uint64_t of;     /* the seq of the message that is edited or deleted */
     const char *sender_id;
     const char *sender_name;
-    const char *client_id;     /* the client's own id of the message, or NULL */
-    const char *text;          /* valid UTF-8 without NUL, not necessarily terminated */
-    size_t text_length;        /* bytes */
-    int64_t ts;                /* milliseconds since 1970; out: as stored */
-    uint64_t seq;              /* out: the message's number in its room */
+    const char *client_id; /* the client's own id of the message, or NULL */
+    const char *text;   /* valid UTF-8 without NUL, not necessarily terminated; not of a delete */
+    size_t text_length; /* bytes; an edit has at least one */
+    int64_t ts;         /* milliseconds since 1970; out: as stored */
+    uint64_t seq;       /* out: the message's number in its room */
     enum repo_outcome outcome; /* out */
 };
 
 /*
  * Appends the posts, in their order, to the room with the given number, all in one transaction, and
  * fills in each post's outcome, seq and ts. A room's seqs are 1, 2, 3 … with no hole, whichever
- * processes append. A repeat within one call is found as well.
+ * processes append. A repeat within one call is found as well: the same sender's client_id stands for
+ * the same kind, `of` and text, but for the text of what was edited or deleted since.
  */
 int repo_append(struct repo *repo, int64_t room, struct repo_post *posts, size_t count);
 
-/* A stored message as it is read; every pointer is valid during the callback only. */
+/*
+ * A stored entry as it is read; every pointer is valid during the callback only. A message that was
+ * edited has its text of today. One that was deleted has none, and neither have its edits.
+ */
 struct repo_message {
+    enum repo_kind kind;
     uint64_t seq;
-    int64_t ts; /* milliseconds since 1970 */
+    uint64_t of;      /* the seq of the message that is edited or deleted, else 0 */
+    uint64_t changed; /* the seq of the last entry that edited or deleted it, else 0 */
+    int64_t ts;       /* milliseconds since 1970 */
     const char *sender_id;
     const char *sender_name;
     const char *client_id; /* or NULL */

@@ -103,6 +103,12 @@ static const char *const migrations[] = {
     "DROP TABLE former_message;"
     "CREATE UNIQUE INDEX message_client_id ON message (room, sender_id, client_id)"
     "  WHERE client_id IS NOT NULL;",
+
+    /* Edits and deletes are entries among the messages: enum repo_kind, and the seq they are about. */
+    "ALTER TABLE message ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN of INTEGER;"
+    "ALTER TABLE message ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX message_of ON message (room, of) WHERE of IS NOT NULL;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

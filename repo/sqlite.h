@@ -50,6 +50,10 @@ enum statement {
     STATEMENT_PRIVATE_MISSED,
     STATEMENT_MESSAGE_ADD,
     STATEMENT_MESSAGE_BY_CLIENT_ID,
+    STATEMENT_MESSAGE_BY_PLACE,
+    STATEMENT_MESSAGE_CHANGE,
+    STATEMENT_MESSAGE_EDITS_CLEAR,
+    STATEMENT_ENTRY_ADD,
     STATEMENT_MESSAGES_FIRST,
     STATEMENT_MESSAGES_LAST,
     STATEMENT_ROOM_LAST_SEQ,
@@ -155,6 +159,24 @@ message_place(int64_t room, uint64_t seq)
 {
     return room << 36 | (seq < PLACE_SEQ_MAX ? (int64_t)seq : PLACE_SEQ_MAX);
 }
+
+/* What became of a post. */
+struct result {
+    uint64_t seq;
+    int64_t ts;
+    enum repo_outcome outcome;
+};
+
+/* Finds the entry with the post's client_id: fills in *out and returns 1, or 0 when there is none. */
+int entry_find_repeated(struct connection *connection, int64_t room, const struct repo_post *post,
+                        struct result *out);
+
+/*
+ * Stores an edit or a delete as the room's entry `seq`, and changes the message that it is about; or
+ * finds out why not. *out has the outcome.
+ */
+int entry_add(struct connection *connection, int64_t room, uint64_t seq,
+              const struct repo_post *post, struct result *out);
 
 /* Those messages whose room has the number that the expression gives. */
 #define IN_ROOM(room) "place BETWEEN " room " << 36 AND (" room " << 36 | 0xfffffffff)"

@@ -13,12 +13,6 @@
 
 /* ---- appending ---------------------------------------------------------------------------- */
 
-struct result {
-    uint64_t seq;
-    int64_t ts;
-    enum repo_outcome outcome;
-};
-
 struct append {
     int64_t room;
     const struct repo_post *posts;
@@ -49,92 +43,68 @@ room_last_seq(struct connection *connection, int64_t room, uint64_t *seq)
     return statement_end(connection, statement, result);
 }
 
-/* Finds the message that keeps the post from being stored. */
+/* Stores a message as the room's entry `seq`, unless it is a repeated one. */
 static int
-find_repeated(struct connection *connection, int64_t room, const struct repo_post *post,
-              struct result *out)
+add_message(struct connection *connection, int64_t room, uint64_t seq, const struct repo_post *post,
+            struct result *out)
 {
     sqlite3_stmt *statement;
-    int row = statement_get(connection, STATEMENT_MESSAGE_BY_CLIENT_ID,
-                            "SELECT seq, ts, text FROM message "
-                            "WHERE room = ?1 AND sender_id = ?2 AND client_id = ?3",
-                            &statement);
-    if (row != 0)
-        return row;
-    if (sqlite3_bind_int64(statement, 1, room) ||
-        sqlite3_bind_text(statement, 2, post->sender_id, -1, SQLITE_STATIC) ||
-        sqlite3_bind_text(statement, 3, post->client_id, -1, SQLITE_STATIC))
-        return connection_error(connection);
-    row = statement_row(connection, statement);
-    if (row > 0) {
-        out->seq = (uint64_t)sqlite3_column_int64(statement, 0);
-        out->ts = sqlite3_column_int64(statement, 1);
-        const char *text = (const char *)sqlite3_column_text(statement, 2);
-        size_t length = (size_t)sqlite3_column_bytes(statement, 2);
-        bool same =
-            text != NULL && length == post->text_length && memcmp(text, post->text, length) == 0;
-        out->outcome = same ? REPO_REPEATED : REPO_CONFLICT;
-        row = text != NULL ? 0 : -ENOMEM;
-    } else if (row == 0) {
-        row = -EIO; /* the index has it and the table does not */
-    }
-    return statement_end(connection, statement, row);
-}
-
-static int
-insert(struct connection *connection, sqlite3_stmt *statement, const struct repo_post *post,
-       int64_t place)
-{
     const char *client_id = post->client_id;
 #ifdef CHATD_BREAK_DEDUPE /* test/chaos: a repeated message is another one */
     client_id = NULL;
 #endif
-    if (sqlite3_bind_int64(statement, 1, place) ||
+    int error =
+        statement_get(connection, STATEMENT_MESSAGE_ADD,
+                      "INSERT INTO message (place, sender_id, sender_name, client_id, ts, text) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+                      "ON CONFLICT (room, sender_id, client_id) WHERE client_id IS NOT NULL "
+                      "DO NOTHING",
+                      &statement);
+    if (error != 0)
+        return error;
+    if (sqlite3_bind_int64(statement, 1, message_place(room, seq)) ||
         sqlite3_bind_text(statement, 2, post->sender_id, -1, SQLITE_STATIC) ||
         sqlite3_bind_text(statement, 3, post->sender_name, -1, SQLITE_STATIC) ||
         sqlite3_bind_text(statement, 4, client_id, -1, SQLITE_STATIC) ||
         sqlite3_bind_int64(statement, 5, post->ts) ||
         sqlite3_bind_text(statement, 6, post->text, (int)post->text_length, SQLITE_STATIC))
         return connection_error(connection);
-    return statement_run(connection, statement);
+    error = statement_run(connection, statement);
+    if (error != 0)
+        return error;
+    if (sqlite3_changes(connection->database) > 0) {
+        *out = (struct result){seq, post->ts, REPO_STORED};
+        return 0;
+    }
+    int found = entry_find_repeated(connection, room, post, out);
+    if (found < 0)
+        return found;
+    return found > 0 ? 0 : -EIO; /* the index has it and the table does not */
 }
 
 static int
 append(struct connection *connection, void *argument)
 {
     struct append *append = argument;
-    sqlite3_stmt *statement;
     uint64_t seq = 0;
     append->stored = 0;
     int error = room_last_seq(connection, append->room, &seq);
-    if (error == 0)
-        error = statement_get(
-            connection, STATEMENT_MESSAGE_ADD,
-            "INSERT INTO message (place, sender_id, sender_name, client_id, ts, text) "
-            "VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
-            "ON CONFLICT (room, sender_id, client_id) WHERE client_id IS NOT NULL DO NOTHING",
-            &statement);
-    if (error != 0)
-        return error;
-    for (size_t i = 0; i < append->count; i++) {
+    for (size_t i = 0; i < append->count && error == 0; i++) {
         const struct repo_post *post = &append->posts[i];
+        struct result *result = &append->results[i];
         /* The last place stays free: reading up to it reads all. */
         if (seq + 1 >= PLACE_SEQ_MAX)
             return -ENOSPC;
-        error = insert(connection, statement, post, message_place(append->room, seq + 1));
-        if (error != 0)
-            return error;
-        if (sqlite3_changes(connection->database) > 0) {
+        if (post->kind == REPO_MESSAGE)
+            error = add_message(connection, append->room, seq + 1, post, result);
+        else
+            error = entry_add(connection, append->room, seq + 1, post, result);
+        if (error == 0 && result->outcome == REPO_STORED) {
             seq++;
             append->stored++;
-            append->results[i] = (struct result){seq, post->ts, REPO_STORED};
-        } else {
-            error = find_repeated(connection, append->room, post, &append->results[i]);
-            if (error != 0)
-                return error;
         }
     }
-    return 0;
+    return error;
 }
 
 int
@@ -162,7 +132,7 @@ repo_append(struct repo *repo, int64_t room, struct repo_post *posts, size_t cou
 /* ---- reading a range ---------------------------------------------------------------------- */
 
 #define MESSAGE_SELECT                                                                             \
-    "SELECT seq, ts, sender_id, sender_name, client_id, text FROM message "                        \
+    "SELECT seq, ts, sender_id, sender_name, client_id, text, kind, of, changed FROM message "     \
     "WHERE place < ?2 AND place > "
 
 /* Calls `each` for the row. */
@@ -177,6 +147,9 @@ give_message(sqlite3_stmt *statement, repo_message_function each, void *argument
         .client_id = (const char *)sqlite3_column_text(statement, 4),
         .text = (const char *)sqlite3_column_text(statement, 5),
         .text_length = (size_t)sqlite3_column_bytes(statement, 5),
+        .kind = (enum repo_kind)sqlite3_column_int(statement, 6),
+        .of = (uint64_t)sqlite3_column_int64(statement, 7),
+        .changed = (uint64_t)sqlite3_column_int64(statement, 8),
     };
     if (message.sender_id == NULL || message.sender_name == NULL || message.text == NULL)
         return -ENOMEM;

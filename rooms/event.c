@@ -158,6 +158,10 @@ add_chat(struct document *document, const struct repo_message *chat)
     add_user(document, "sender", chat->sender_id, chat->sender_name);
     add_integer(document, document->root, "seq", (int64_t)chat->seq);
     add_integer(document, document->root, "ts", chat->ts);
+    if (chat->kind != REPO_MESSAGE)
+        add_integer(document, document->root, "of", (int64_t)chat->of);
+    if (event_entry_state(chat) != NULL)
+        add_integer(document, document->root, event_entry_state(chat), (int64_t)chat->changed);
     if (chat->client_id != NULL)
         add_string(document, document->root, "id", chat->client_id);
 }
@@ -168,7 +172,10 @@ event_history_entry(const struct repo_message *chat)
     struct document document = {.root = cJSON_CreateObject()};
 
     document.failed = document.root == NULL;
-    add_string(&document, document.root, "message", chat->text);
+    if (chat->kind != REPO_MESSAGE)
+        add_string(&document, document.root, "action", event_entry_action(chat->kind));
+    if (chat->kind != REPO_DELETE)
+        add_string(&document, document.root, "message", chat->text);
     add_chat(&document, chat);
     return finish(&document, chat->seq, chat->text_length + 256);
 }

@@ -59,7 +59,13 @@ struct event_joined {
 
 struct message *event_room_joined(const struct event_joined *joined);
 
-/* A stored message. */
+/* The action of the document for an entry of that kind; a constant. */
+const char *event_entry_action(enum repo_kind kind);
+
+/* "edited" or "deleted", the field that has chat->changed then; NULL: it is as it was sent. */
+const char *event_entry_state(const struct repo_message *chat);
+
+/* A stored entry: send-message, edit-message or delete-message. */
 struct message *event_chat(const struct repo_room *room, const struct repo_message *chat);
 
 /* The same as an entry of a `history` document: not a whole one. */

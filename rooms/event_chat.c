@@ -1,5 +1,5 @@
 /*
- * The two documents that each stored message needs, written straight into the message that is sent:
+ * The documents that each stored entry needs, written straight into the message that is sent:
  * through the JSON library they would take some forty allocations.
  */
 #include "rooms/event.h"
@@ -98,16 +98,62 @@ put_seq(struct text *text, uint64_t seq, int64_t ts)
     put_number(text, ts < 0 ? 0 - (uint64_t)ts : (uint64_t)ts);
 }
 
+const char *
+event_entry_action(enum repo_kind kind)
+{
+    switch (kind) {
+    case REPO_EDIT:
+        return "edit-message";
+    case REPO_DELETE:
+        return "delete-message";
+    default:
+        return "send-message";
+    }
+}
+
+const char *
+event_entry_state(const struct repo_message *chat)
+{
+    if (chat->changed == 0)
+        return NULL;
+    return chat->text_length > 0 ? "edited" : "deleted";
+}
+
+/* What an entry has that is not a message as it was sent. */
+static void
+put_change(struct text *text, const struct repo_message *chat)
+{
+    const char *state = event_entry_state(chat);
+
+    if (chat->kind != REPO_MESSAGE) {
+        put(text, ",\"of\":");
+        put_number(text, chat->of);
+    }
+    if (state != NULL) {
+        put(text, ",\"");
+        put(text, state);
+        put(text, "\":");
+        put_number(text, chat->changed);
+    }
+}
+
 static void
 put_chat(struct text *text, const struct repo_room *room, const struct repo_message *chat)
 {
-    put(text, "{\"action\":\"send-message\",\"message\":");
-    put_string(text, chat->text);
+    put(text, "{\"action\":\"");
+    put(text, event_entry_action(chat->kind));
+    if (chat->kind != REPO_DELETE) {
+        put(text, "\",\"message\":");
+        put_string(text, chat->text);
+    } else {
+        put(text, "\"");
+    }
     put(text, ",\"target\":");
     put_pair(text, room->id, room->name);
     put(text, ",\"sender\":");
     put_pair(text, chat->sender_id, chat->sender_name);
     put_seq(text, chat->seq, chat->ts);
+    put_change(text, chat);
     if (chat->client_id != NULL) {
         put(text, ",\"id\":");
         put_string(text, chat->client_id);

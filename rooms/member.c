@@ -248,22 +248,31 @@ member_leave_all(struct member *member)
     lock_drop(&member->lock);
 }
 
-int
-member_post(struct member *member, const char *room_id, const char *text, size_t length,
-            const char *client_id)
+static struct room_post *
+make_post(const char *text, size_t length, const char *client_id)
 {
     size_t id_size = client_id != NULL ? strlen(client_id) + 1 : 0;
     struct room_post *post = malloc(sizeof(*post) + length + 1 + id_size);
     if (post == NULL)
-        return -ENOMEM;
+        return NULL;
     post->head.request = ROOM_POST;
+    post->kind = REPO_MESSAGE;
+    post->of = 0;
     post->text_length = length;
     post->has_client_id = client_id != NULL;
     memcpy(post->data, text, length);
     post->data[length] = '\0';
     if (client_id != NULL)
         memcpy(post->data + length + 1, client_id, id_size);
+    return post;
+}
 
+/* Puts the post, which may be NULL for a lack of memory, into the room's mailbox. */
+static int
+put_post(struct member *member, const char *room_id, struct room_post *post)
+{
+    if (post == NULL)
+        return -ENOMEM;
     bool must_wake = false;
     int error = -ENOENT;
     lock_take(&member->lock);
@@ -278,6 +287,36 @@ member_post(struct member *member, const char *room_id, const char *text, size_t
     if (error != 0)
         free(post);
     return error;
+}
+
+int
+member_post(struct member *member, const char *room_id, const char *text, size_t length,
+            const char *client_id)
+{
+    return put_post(member, room_id, make_post(text, length, client_id));
+}
+
+int
+member_edit(struct member *member, const char *room_id, uint64_t of, const char *text,
+            size_t length, const char *client_id)
+{
+    struct room_post *post = make_post(text, length, client_id);
+    if (post != NULL) {
+        post->kind = REPO_EDIT;
+        post->of = of;
+    }
+    return put_post(member, room_id, post);
+}
+
+int
+member_delete(struct member *member, const char *room_id, uint64_t of, const char *client_id)
+{
+    struct room_post *post = make_post("", 0, client_id);
+    if (post != NULL) {
+        post->kind = REPO_DELETE;
+        post->of = of;
+    }
+    return put_post(member, room_id, post);
 }
 
 int

@@ -161,6 +161,13 @@ int member_leave(struct member *member, const char *room_id);
 int member_post(struct member *member, const char *room_id, const char *text, size_t length,
                 const char *client_id);
 
+/* Gives the member's message `of` in the room another text, not empty; else as member_post. */
+int member_edit(struct member *member, const char *room_id, uint64_t of, const char *text,
+                size_t length, const char *client_id);
+
+/* Takes back the message `of` in the room; else as member_post. */
+int member_delete(struct member *member, const char *room_id, uint64_t of, const char *client_id);
+
 /*
  * Tells who is in the room that the member is typing, at most once a second; not under way.
  * -ENOENT: the member is not in that room.

@@ -73,6 +73,8 @@ struct membership {
 
 struct room_post {
     struct room_mail head;
+    enum repo_kind kind;
+    uint64_t of; /* the message that is edited or deleted */
     size_t text_length;
     bool has_client_id;
     char data[]; /* the text, NUL, the client's id, NUL */

@@ -22,23 +22,44 @@ client_id(const struct room_post *post)
 static struct message *
 refusal(const struct room *room, const struct room_post *post, struct event_error *error)
 {
-    error->refused = "send-message";
+    error->refused = event_entry_action(post->kind);
     error->client_id = client_id(post);
     error->room_id = room->stored.id;
     return event_error(error);
 }
 
-/* The answer to a stored post, or NULL where the sender wants none or memory is out. */
+/* Why the post was not stored; false: it was, now or before. */
+static bool
+is_refused(enum repo_outcome outcome, struct event_error *error)
+{
+    switch (outcome) {
+    case REPO_CONFLICT:
+        error->code = "id-conflict";
+        error->message = "This id was used for another message in this room.";
+        return true;
+    case REPO_MISSING:
+        error->code = "no-such-message";
+        error->message = "There is no such message in this room, or it was deleted.";
+        return true;
+    case REPO_FOREIGN:
+        error->code = "forbidden";
+        error->message = "This message is somebody else's.";
+        return true;
+    case REPO_STORED:
+    case REPO_REPEATED:
+        break;
+    }
+    return false;
+}
+
+/* The answer to a post, or NULL where the sender wants none or memory is out. */
 static struct message *
 answer(const struct room *room, const struct room_post *post, const struct repo_post *stored)
 {
-    if (stored->outcome == REPO_CONFLICT) {
-        struct event_error error = {
-            .code = "id-conflict",
-            .message = "This id was used for another message in this room.",
-        };
+    struct event_error error = {0};
+
+    if (is_refused(stored->outcome, &error))
         return refusal(room, post, &error);
-    }
     if (!post->has_client_id)
         return NULL;
     return event_ack(room->stored.id, stored->client_id, stored->seq, stored->ts);
@@ -71,6 +92,8 @@ encode(struct room *room, const struct repo_post *stored, size_t count, struct m
         if (stored[i].outcome != REPO_STORED)
             continue;
         struct repo_message chat = {
+            .kind = stored[i].kind,
+            .of = stored[i].of,
             .seq = stored[i].seq,
             .ts = stored[i].ts,
             .sender_id = stored[i].sender_id,
@@ -197,6 +220,8 @@ store(struct room *room, struct room_post **posts, size_t count)
     }
     for (size_t i = 0; i < count; i++) {
         const struct member *sender = posts[i]->head.membership->member;
+        stored[i].kind = posts[i]->kind;
+        stored[i].of = posts[i]->of;
         stored[i].sender_id = sender->id;
         stored[i].sender_name = sender->name;
         stored[i].client_id = client_id(posts[i]);

@@ -168,6 +168,7 @@ carry_out(const struct command *command)
         {"send-message", command_send_message}, {"typing", command_typing},
         {"history", command_history},           {"join-room", command_join_room},
         {"leave-room", command_leave_room},     {"join-room-private", command_join_room_private},
+        {"edit-message", command_edit_message}, {"delete-message", command_delete_message},
     };
 
     if (command->action == NULL) {

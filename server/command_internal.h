@@ -60,6 +60,8 @@ void command_join_room(const struct command *command);
 void command_join_room_private(const struct command *command);
 void command_leave_room(const struct command *command);
 void command_send_message(const struct command *command);
+void command_edit_message(const struct command *command);
+void command_delete_message(const struct command *command);
 void command_history(const struct command *command);
 void command_typing(const struct command *command);
 

@@ -83,6 +83,51 @@ chat_is_equal(const char *text, bool has_client_id)
     return is_equal(message, root) && has_seq;
 }
 
+/* An entry that is not a message as it was sent. */
+static bool
+entry_is_equal(struct repo_message chat, const char *action, const char *state)
+{
+    struct repo_room room = {.id = "room-id", .name = "room"};
+    cJSON *root = cJSON_CreateObject();
+
+    chat.seq = 7;
+    chat.sender_id = "sender-id";
+    chat.sender_name = "sender";
+    chat.client_id = "x";
+    chat.text_length = strlen(chat.text);
+    add_string(root, "action", action);
+    if (chat.kind != REPO_DELETE)
+        add_string(root, "message", chat.text);
+    add_pair(root, "target", room.id, room.name);
+    add_pair(root, "sender", chat.sender_id, "sender");
+    add_number(root, "seq", "7");
+    add_number(root, "ts", "0");
+    if (chat.kind != REPO_MESSAGE)
+        add_number(root, "of", "5");
+    if (state != NULL)
+        add_number(root, state, "9");
+    add_string(root, "id", "x");
+    return is_equal(event_chat(&room, &chat), root);
+}
+
+static void
+test_entries(void)
+{
+    struct repo_message edit = {.kind = REPO_EDIT, .of = 5, .text = "new"};
+    struct repo_message gone = {.kind = REPO_EDIT, .of = 5, .text = "", .changed = 9};
+    struct repo_message taken_back = {.kind = REPO_DELETE, .of = 5, .text = ""};
+    struct repo_message edited = {.kind = REPO_MESSAGE, .text = "new", .changed = 9};
+    struct repo_message deleted = {.kind = REPO_MESSAGE, .text = "", .changed = 9};
+
+    ok(entry_is_equal(edit, "edit-message", NULL) &&
+           entry_is_equal(gone, "edit-message", "deleted") &&
+           entry_is_equal(taken_back, "delete-message", NULL),
+       "edits and deletes");
+    ok(entry_is_equal(edited, "send-message", "edited") &&
+           entry_is_equal(deleted, "send-message", "deleted"),
+       "messages that were edited or deleted");
+}
+
 static bool
 ack_is_equal(const char *id, int64_t ts, const char *digits)
 {
@@ -130,5 +175,6 @@ main(void)
     ok(ack_is_equal("1", 1764000000000, "1764000000000") && ack_is_equal("1", -1, "-1") &&
            ack_is_equal("1", INT64_MAX, "9223372036854775807"),
        "numbers of any size");
+    test_entries();
     return done_testing();
 }

@@ -4,7 +4,7 @@
 
 #include <sqlite3.h>
 
-/* As versions 1 to 3 made them; kept here, so that a migration that is edited is found. */
+/* As versions 1 to 4 made them; kept here, so that a migration that is edited is found. */
 static const char version_1[] =
     "PRAGMA journal_mode = WAL;"
     "CREATE TABLE room (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
@@ -55,6 +55,21 @@ static const char version_3[] =
     "CREATE INDEX roll_user ON roll (user_id);"
     "CREATE INDEX room_user_b ON room (user_b) WHERE private = 1;"
     "PRAGMA user_version = 3;";
+
+static const char version_4[] =
+    "DROP INDEX message_client_id;"
+    "ALTER TABLE message RENAME TO former_message;"
+    "CREATE TABLE message (place INTEGER PRIMARY KEY,"
+    "  room INTEGER NOT NULL AS (place >> 36) VIRTUAL,"
+    "  seq INTEGER NOT NULL AS (place & 0xfffffffff) VIRTUAL,"
+    "  ts INTEGER NOT NULL, sender_id TEXT NOT NULL, sender_name TEXT NOT NULL, client_id TEXT,"
+    "  text TEXT NOT NULL);"
+    "INSERT INTO message (place, ts, sender_id, sender_name, client_id, text)"
+    "  SELECT room << 36 | seq, ts, sender_id, sender_name, client_id, text FROM former_message;"
+    "DROP TABLE former_message;"
+    "CREATE UNIQUE INDEX message_client_id ON message (room, sender_id, client_id)"
+    "  WHERE client_id IS NOT NULL;"
+    "PRAGMA user_version = 4;";
 
 static void
 execute(const char *sql)
@@ -150,6 +165,8 @@ test_from(int version)
         execute(version_2);
     if (version >= 3)
         execute(version_3);
+    if (version >= 4)
+        execute(version_4);
 
     repo = open_repo(1000);
     repo_close(&repo);
@@ -218,5 +235,6 @@ main(void)
     test_from(1);
     test_from(2);
     test_from(3);
+    test_from(4);
     return fixture_end();
 }
