@@ -31,7 +31,7 @@ ROOMS  := auditor catch_up event event_chat fan_out hand_out historian history i
           lobby_reconcile lobby_subscriber lock log mailbox member membership name_fold registry room room_join \
           room_members room_posts room_roll room_users rooms roster stack subscriber utf8 wake
 SERVER := answer api assets bus client client_close client_input client_member client_start command \
-          command_message command_room confine counted counters extensions failure_limit futex_table handover \
+          command_message command_room config_api confine counted counters extensions failure_limit futex_table handover \
           http identity inflater json_guard key_hash key_table loop options options_table origin outbox peer \
           peer_request rate_limit reception server token upgrade websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)

@@ -5,6 +5,7 @@
 #include "rooms/history.h"
 #include "rooms/log.h"
 #include "server/answer.h"
+#include "server/config_api.h"
 #include "server/identity.h"
 #include "server/server.h"
 
@@ -130,6 +131,8 @@ api_serve(struct server *server, struct mg_connection *connection)
     const struct mg_request_info *request = mg_get_request_info(connection);
     char room_id[REPO_ID_SIZE];
 
+    if (strcmp(request->local_uri, CONFIG_API_PATH) == 0)
+        return config_api_serve(server, connection);
     if (!room_of(request->local_uri, room_id))
         return refuse(connection, "404 Not Found", "not-found", "There is nothing here.");
     if (strcmp(request->request_method, "GET") != 0 && !answer_is_head(connection))

@@ -15,7 +15,7 @@ bool api_owns(const char *path);
 
 /*
  * Answers the request, with JSON in any case: GET /api/rooms/ID/messages is a page of the room's
- * past, for who has joined it. Blocks on the repository, for reads only, and on the HTTP client.
+ * past, for who has joined it; GET /api/config what the server lets people do. Blocks on the repository, for reads only, and on the HTTP client.
  * Returns the HTTP status that was sent.
  */
 int api_serve(struct server *server, struct mg_connection *connection);

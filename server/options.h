@@ -10,6 +10,19 @@
 
 #include "repo/repo.h"
 
+/* Who may come in. */
+enum auth {
+    AUTH_OPEN,    /* guests too */
+    AUTH_MEMBERS, /* who has an account */
+};
+
+/* Who may make an account. */
+enum registration {
+    REGISTRATION_OPEN,   /* everybody */
+    REGISTRATION_INVITE, /* who has an invitation */
+    REGISTRATION_CLOSED, /* nobody but who runs the server */
+};
+
 struct options {
     char host[256];                  /* of --addr; empty: every address of the machine */
     unsigned port;                   /* of --addr; 0: any free one */
@@ -17,6 +30,8 @@ struct options {
     const char *static_directory;    /* --static: served instead of the page inside; or NULL */
     const char *user;                /* --user: whom the process becomes, or NULL */
     const char *origin;              /* --origin: whose pages may connect besides ours, or NULL */
+    enum auth auth;                  /* --auth=open|members */
+    enum registration registration;  /* --registration=open|invite|closed */
     const char *redis;               /* --redis: URL of the bus between instances, or NULL */
     const char *redis_prefix;        /* --redis-prefix: of the channels' names */
     const char *redis_password_file; /* --redis-password-file, or NULL */
@@ -48,5 +63,9 @@ enum options_result {
  */
 enum options_result options_parse(int argc, char **argv, struct options *options, char *why,
                                   size_t why_size);
+
+/* The words that the options have for it. */
+const char *options_auth_word(enum auth auth);
+const char *options_registration_word(enum registration registration);
 
 #endif

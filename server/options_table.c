@@ -70,6 +70,64 @@ parse_origin(const struct option_entry *entry, const char *value, struct options
     return origin_list_is_valid(value) && parse_string(entry, value, options);
 }
 
+static const char *const auth_words[] = {
+    [AUTH_OPEN] = "open",
+    [AUTH_MEMBERS] = "members",
+};
+
+static const char *const registration_words[] = {
+    [REGISTRATION_OPEN] = "open",
+    [REGISTRATION_INVITE] = "invite",
+    [REGISTRATION_CLOSED] = "closed",
+};
+
+const char *
+options_auth_word(enum auth auth)
+{
+    return auth_words[auth];
+}
+
+const char *
+options_registration_word(enum registration registration)
+{
+    return registration_words[registration];
+}
+
+/* Finds the word in the list; false when it is not there. */
+static bool
+find_word(const char *const *words, unsigned count, const char *value, unsigned *out)
+{
+    for (*out = 0; *out < count; ++*out)
+        if (strcmp(value, words[*out]) == 0)
+            return true;
+    return false;
+}
+
+static bool
+parse_auth(const struct option_entry *entry, const char *value, struct options *options)
+{
+    unsigned found;
+
+    (void)entry;
+    if (!find_word(auth_words, sizeof(auth_words) / sizeof(*auth_words), value, &found))
+        return false;
+    options->auth = found;
+    return true;
+}
+
+static bool
+parse_registration(const struct option_entry *entry, const char *value, struct options *options)
+{
+    unsigned found;
+
+    (void)entry;
+    if (!find_word(registration_words, sizeof(registration_words) / sizeof(*registration_words),
+                   value, &found))
+        return false;
+    options->registration = found;
+    return true;
+}
+
 static bool
 parse_durability(const struct option_entry *entry, const char *value, struct options *options)
 {
@@ -171,6 +229,22 @@ const struct option_entry option_table[] = {
         .expected = "a list, with commas, of *, null, and SCHEME://HOST[:PORT]",
         .parse = parse_origin,
         .offset = offsetof(struct options, origin),
+    },
+    {
+        .name = "auth",
+        .argument = "open|members",
+        .initial = "open",
+        .help = "who may come in: guests too, or accounts alone",
+        .expected = "open or members",
+        .parse = parse_auth,
+    },
+    {
+        .name = "registration",
+        .argument = "WHO",
+        .initial = "open",
+        .help = "who may make an account: open (all), invite, or closed",
+        .expected = "open, invite or closed",
+        .parse = parse_registration,
     },
     {
         .name = "redis",

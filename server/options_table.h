@@ -23,7 +23,7 @@ struct option_entry {
     unsigned maximum;
 };
 
-#define OPTION_COUNT 24
+#define OPTION_COUNT 26
 
 extern const struct option_entry option_table[];
 

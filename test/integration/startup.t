@@ -4,7 +4,7 @@ import sqlite3
 
 from chat import *
 
-OPTIONS = ("addr", "db", "static", "user", "origin", "redis", "redis-prefix", "redis-password-file", "durability",
+OPTIONS = ("addr", "db", "static", "user", "origin", "auth", "registration", "redis", "redis-prefix", "redis-password-file", "durability",
            "max-clients", "max-rooms", "max-rooms-per-client", "limit-messages", "room-grace",
            "presence-grace", "token-lifetime", "resume-limit", "outbox", "ping-after",
            "idle-timeout", "compression", "check", "help", "version")
@@ -59,6 +59,7 @@ def _():
             ("--max-clients=-1", "max-clients"), ("--max-clients=", "max-clients"),
             ("--max-clients=99999999999999999999", "max-clients"), ("--max-clients=1x", "max-clients"),
             ("--outbox=none", "outbox"), ("--durability=some", "durability"), ("--compression=1", "compression"),
+            ("--auth=guests", "auth"), ("--registration=yes", "registration"),
             ("--addr=:x", "addr"),
             ("--addr=:65536", "addr"), ("--addr=", "addr"), ("--addr=127.0.0.1", "addr"),
             ("--db=", "db"), ("--check=yes", "check"), ("--max-rooms=0x", "max-rooms"),

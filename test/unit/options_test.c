@@ -20,7 +20,8 @@ static const char *const variables[] = {"CHATD_ADDR",           "CHATD_DB",
                                         "CHATD_VERSION",        "CHATD_LIMIT_MESSAGES",
                                         "CHATD_MAX_CLIENTS",    "CHATD_PRESENCE_GRACE",
                                         "CHATD_TOKEN_LIFETIME", "CHATD_RESUME_LIMIT",
-                                        "CHATD_ORIGIN"};
+                                        "CHATD_ORIGIN",         "CHATD_AUTH",
+                                        "CHATD_REGISTRATION"};
 
 static void
 clear_environment(void)
@@ -68,6 +69,8 @@ test_defaults(void)
     ok(strcmp(options.database, "./chatdb.db") == 0, "--db=./chatdb.db");
     ok(options.static_directory == NULL, "no --static");
     ok(options.durability == REPO_DURABILITY_PROCESS, "--durability=process");
+    ok(options.auth == AUTH_OPEN, "--auth=open");
+    ok(options.registration == REGISTRATION_OPEN, "--registration=open");
     ok(options.max_clients == 0, "--max-clients by the descriptors");
     ok(options.max_rooms == 10000, "--max-rooms=10000");
     ok(options.max_rooms_per_client == 256, "--max-rooms-per-client=256");
@@ -95,6 +98,14 @@ static const struct value values[] = {
     {"--db", "CHATD_DB", "/x y", NULL, 0, &options.database},
     {"--static", "CHATD_STATIC", "page", NULL, 0, &options.static_directory},
     {"--durability", "CHATD_DURABILITY", "full", &options.durability, REPO_DURABILITY_FULL, NULL},
+    {"--auth", "CHATD_AUTH", "members", &options.auth, AUTH_MEMBERS, NULL},
+    {"--auth", "CHATD_AUTH", "open", &options.auth, AUTH_OPEN, NULL},
+    {"--registration", "CHATD_REGISTRATION", "invite", &options.registration, REGISTRATION_INVITE,
+     NULL},
+    {"--registration", "CHATD_REGISTRATION", "closed", &options.registration, REGISTRATION_CLOSED,
+     NULL},
+    {"--registration", "CHATD_REGISTRATION", "open", &options.registration, REGISTRATION_OPEN,
+     NULL},
     {"--max-clients", "CHATD_MAX_CLIENTS", "7", &options.max_clients, 7, NULL},
     {"--max-rooms", "CHATD_MAX_ROOMS", "1", &options.max_rooms, 1, NULL},
     {"--max-rooms-per-client", "CHATD_MAX_ROOMS_PER_CLIENT", "65535", &options.max_rooms_per_client,
@@ -247,6 +258,8 @@ static const struct mistake mistakes[] = {
     {"--origin=https://a.example/",
      "--origin: \"https://a.example/\" is not a list, with commas, of "
      "*, null, and SCHEME://HOST[:PORT]"},
+    {"--auth=member", "--auth: \"member\" is not open or members"},
+    {"--registration=none", "--registration: \"none\" is not open, invite or closed"},
     {"--compression=yes", "--compression: \"yes\" is not on or off"},
     {"--durability=Full", "--durability: \"Full\" is not process or full"},
     {"--durability=a\nb", "--durability: \"a?b\" is not process or full"},
