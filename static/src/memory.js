@@ -3,6 +3,7 @@
 const NAME = 'chatd.name'
 const ROOMS = 'chatd.rooms'
 const TAB = 'chatd.tab'
+const WAY = 'chatd.way'
 const MOST_ROOMS = 6
 
 // To reach for a storage that is forbidden throws, too.
@@ -32,6 +33,8 @@ function write(key, value, kind = 'localStorage') {
 
 export const remember = {
   name: (name) => write(NAME, name),
+  // How one came in the last time: see SignIn.vue.
+  way: (way) => write(WAY, way),
   room: (name) => {
     const others = remembered.rooms().filter((room) => room !== name)
     write(ROOMS, [name, ...others].slice(0, MOST_ROOMS))
@@ -43,6 +46,7 @@ export const remember = {
 
 export const remembered = {
   name: () => String(read(NAME, '')),
+  way: () => String(read(WAY, '')),
   rooms: () => {
     const rooms = read(ROOMS, [])
     return Array.isArray(rooms) ? rooms.filter((room) => room && typeof room === 'string') : []

@@ -188,6 +188,9 @@ test('more than the server repeats is a gap, which is loaded in pages', () => {
   socket().say(joined('lobby', 602, 102), ...messages('lobby', 103, 104))
   assert.deepEqual(texts(room().items.slice(2, 3)), ['gap 2-103'])
   assert.equal(room().unread, 2 + 100 + 2)
+  // What was here before the gap is looked at again: nobody told of changes in it.
+  const [again] = socket().sent.splice(1, 1)
+  assert.deepEqual([again.before, again.limit], [3, 200])
   const { key } = room().items[2]
   room().fillGap(key, true)
   room().fillGap(key, true)

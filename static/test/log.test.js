@@ -12,6 +12,12 @@ const one = (seq, text = `${seq}`) => ({
   ts: seq,
 })
 const some = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => one(from + i))
+const edit = (seq, of, text) => ({ kind: 'edit', seq, of, text, sender: BOB, ts: seq })
+const remove = (seq, of) => ({ kind: 'delete', seq, of, text: '', sender: BOB, ts: seq })
+const wording = ({ items }) =>
+  items
+    .filter(({ kind }) => kind === 'message')
+    .map(({ seq, text, edited = 0, deleted = 0 }) => `${seq} ${text} ${edited} ${deleted}`)
 const shape = ({ items }) =>
   items.map(({ kind, seq, text, after, before }) =>
     kind === 'gap' ? `${after}..${before}` : kind === 'notice' ? text : seq,
@@ -153,4 +159,78 @@ test('what is dropped along with a gap leaves no hole behind', () => {
   log.trim(null, true)
   assert.equal(log.items.length, KEPT)
   assert.equal(log.from, log.items[0].seq)
+})
+
+test('an edit and a delete take a number, and change what they are about', () => {
+  const log = fill(1, 2)
+  assert.equal(log.deliverChange(edit(3, 1, 'better')), true)
+  assert.equal(log.deliverChange(edit(3, 1, 'better')), false)
+  assert.equal(log.deliverChange(remove(4, 2)), true)
+  assert.equal(log.deliver(one(5)), true)
+  assert.deepEqual(wording(log), ['1 better 3 0', '2  0 4', '5 5 0 0'])
+  assert.deepEqual([shape(log), log.last], [[1, 2, 5], 5])
+})
+
+test('of several changes the last one counts, in whichever order they are read', () => {
+  const log = fill(1, 1)
+  log.change(edit(4, 1, 'last'))
+  log.deliverChange(edit(2, 1, 'first'))
+  assert.deepEqual(wording(log), ['1 last 4 0'])
+  log.change(remove(5, 1))
+  log.change(edit(4, 1, 'last'))
+  assert.deepEqual(wording(log), ['1  4 5'])
+})
+
+test('an edit of what was deleted since has no text, and its delete follows', () => {
+  const log = fill(1, 1)
+  log.deliverChange(edit(2, 1, ''))
+  assert.deepEqual(wording(log), ['1 1 0 0'])
+  log.deliverChange(remove(3, 1))
+  assert.deepEqual(wording(log), ['1  0 3'])
+})
+
+test('a page that was read before a change and comes after it is changed all the same', () => {
+  const log = fill(10, 10)
+  log.deliverChange(edit(11, 8, 'better'))
+  log.deliverChange(remove(12, 9))
+  log.addOlder({ before: 10 }, some(8, 9), true)
+  assert.deepEqual(wording(log), ['8 better 11 0', '9  0 12', '10 10 0 0'])
+})
+
+test('a page that was read after a change is not changed back', () => {
+  const log = fill(10, 10)
+  log.deliverChange(edit(11, 9, 'first'))
+  log.addOlder({ before: 10 }, [{ ...one(9, 'second'), edited: 12 }], true)
+  assert.deepEqual(wording(log)[0], '9 second 12 0')
+})
+
+test('what a page of the past changes stands outside of it, too', () => {
+  const log = fill(1, 2)
+  log.resume(9)
+  log.deliver(one(10))
+  const { key } = log.items[2]
+  log.addToGap(key, { after: 2 }, [one(3), edit(4, 1, 'better'), remove(5, 3)], true)
+  assert.deepEqual(wording(log), ['1 better 4 0', '2 2 0 0', '3  0 5', '10 10 0 0'])
+  assert.deepEqual(shape(log), [1, 2, 3, '5..10', 10])
+})
+
+test('a change that is repeated along with its message is no news, and stays', () => {
+  const log = fill(1, 1)
+  log.deliverChange(edit(2, 1, 'better'))
+  log.resume(0)
+  assert.equal(log.deliver({ ...one(1, 'better'), edited: 2 }), false)
+  assert.deepEqual(wording(log), ['1 better 2 0'])
+  // Read anew it has one more change, of which nobody told yet.
+  log.resume(0)
+  assert.equal(log.deliver({ ...one(1, 'best'), edited: 3 }), false)
+  log.deliverChange(edit(2, 1, 'better'))
+  assert.deepEqual(wording(log), ['1 best 3 0'])
+})
+
+test('changes that a server with an older database knows nothing of are forgotten', () => {
+  const log = fill(5, 5)
+  log.deliverChange(edit(7, 4, 'never said'))
+  log.resume(5)
+  log.addOlder({ before: 5 }, [one(4)], true)
+  assert.deepEqual(wording(log), ['4 4 0 0', '5 5 0 0'])
 })

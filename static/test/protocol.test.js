@@ -41,3 +41,18 @@ test('closes that say when to come back, and those that say not to', () => {
     assert.equal(readClose(code).comeBack, true)
   for (const code of [1002, 1003, 1007, 1009]) assert.equal(readClose(code).comeBack, false)
 })
+
+test('who is not let in any more is told why, and does not come back', () => {
+  for (const code of ['session-revoked', 'name-taken', 'banned']) {
+    const closed = readClose(1008, code)
+    assert.deepEqual([closed.comeBack, closed.code], [false, code])
+    assert.match(closed.why, /\.$/)
+  }
+  assert.equal(readClose(1008, 'too many').comeBack, true)
+  assert.equal(readClose(1008, 'toString').comeBack, true)
+  assert.equal(readClose(1006, 'banned').comeBack, true)
+})
+
+test('with the cookie of an account no name goes along', () => {
+  assert.equal(socketUrl('ws://x/ws', null), 'ws://x/ws')
+})

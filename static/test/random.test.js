@@ -41,6 +41,7 @@ class Person {
       newId: () => `${this.name}-${(this.#ids += 1)}`,
     })
     this.client.on('message', ({ message: { seq } }) => this.told.push(seq))
+    this.client.on('change', ({ change: { seq } }) => this.told.push(seq))
     this.client.connect(this.name)
     if (!this.room) this.client.join('lobby')
   }
@@ -62,6 +63,19 @@ class Person {
     if (!this.room) return
     const text = `${this.name} ${this.said.length}`
     if (this.room.send(text)) this.said.push(text)
+  }
+
+  // One of one's own, edited or deleted; it may be refused, or the line may break.
+  change() {
+    const mine = this.room?.items.filter(
+      ({ own, state, deleted }) => own && state === 'sent' && !deleted,
+    )
+    if (!mine?.length) return
+    const { random } = this.server
+    const { seq } = mine[Math.floor(random() * mine.length)]
+    const changing =
+      random() < 0.4 ? this.room.remove(seq) : this.room.edit(seq, `edited ${(this.#ids += 1)}`)
+    changing.catch(() => {})
   }
 
   messages() {
@@ -91,6 +105,7 @@ function run(seed, { refusals, resume }) {
   const any = () => people[Math.floor(random() * people.length)]
   const breaks = [
     [0.25, () => any().say()],
+    [0.08, () => any().change()],
     [0.03, () => [...server.lines][0]?.lose()],
     [0.01, () => [...server.lines].forEach((line) => line.lose())],
     [0.01, () => any().reload()],
@@ -147,9 +162,14 @@ for (const [name, options] of [
     for (let seed = 1; seed <= RUNS; seed += 1) {
       const { log, people } = run(seed, options)
       const where = `with seed ${seed}`
-      const wanted = log.map(({ seq, message }) => `${seq} ${message}`)
+      const first = log.filter(({ action }) => action === 'send-message')
+      const wanted = first.map(
+        ({ seq, message, edited = 0, deleted = 0 }) => `${seq} ${message} ${deleted || edited}`,
+      )
       for (const person of people) {
-        const here = person.messages().map(({ seq, text }) => `${seq} ${text}`)
+        const here = person
+          .messages()
+          .map(({ seq, text, edited, deleted }) => `${seq} ${text} ${deleted || edited}`)
         assert.deepEqual(here, wanted, where)
         const told = person.told
         assert.deepEqual(
@@ -157,9 +177,7 @@ for (const [name, options] of [
           [...new Set(told)].sort((a, b) => a - b),
           where,
         )
-        const stored = log
-          .map(({ message }) => message)
-          .filter((text) => text.startsWith(person.name))
+        const stored = first.map(({ said }) => said).filter((text) => text.startsWith(person.name))
         const order = options.refusals ? stored.sort() : stored
         assert.deepEqual(order, options.refusals ? person.said.sort() : person.said, where)
       }

@@ -24,9 +24,9 @@ class Line {
     this.server.lines.delete(this)
   }
 
-  // What the server does.
+  // What the server does: as it is at this moment, whatever is edited later.
   say(document) {
-    this.down.push(document)
+    this.down.push(JSON.stringify(document))
   }
 
   lose() {
@@ -91,16 +91,14 @@ export class FakeServer {
   // One frame carries one document or several.
   #some(down) {
     const count = 1 + Math.floor(this.random() * 4)
-    return down
-      .splice(0, count)
-      .map((document) => JSON.stringify(document))
-      .join('\n')
+    return down.splice(0, count).join('\n')
   }
 
   #take(line, document) {
     if (document.action === 'join-room') this.#join(line, document)
     else if (document.action === 'send-message') this.#post(line, document)
     else if (document.action === 'history') this.#history(line, document)
+    else if (document.of !== undefined) this.#change(line, document)
   }
 
   #join(line, { message: name, since }) {
@@ -142,11 +140,41 @@ export class FakeServer {
         seq,
         ts: seq,
         id,
+        said: text, // for the test
       }
       room.log.push(message)
       for (const each of this.lines) if (each.rooms.has(room.id)) each.say(message)
     }
     if (!isFirst) line.say(ack)
+  }
+
+  // An edit or a delete: an entry of the log, and the original is from then on as it says.
+  #change(line, { action, of, message: text, target, id }) {
+    const room = [...this.rooms.values()].find((one) => one.id === target.id)
+    const original = room.log[of - 1]
+    const refuse = (code) =>
+      line.say({ action: 'error', refused: action, code, message: code, retry: false, id, target })
+    if (!line.rooms.has(target.id)) return refuse('not-a-member')
+    if (original?.action !== 'send-message' || original.deleted) return refuse('no-such-message')
+    if (original.sender.id !== line.user.id) return refuse('forbidden')
+    const seq = room.log.length + 1
+    const { id: sender, name } = line.user
+    const entry = {
+      action,
+      target: { id: room.id, name: room.name },
+      sender: { id: sender, name },
+      seq,
+      of,
+      ts: seq,
+      id,
+    }
+    if (action === 'edit-message') entry.message = original.message = text
+    if (action === 'edit-message') original.edited = seq
+    else for (const one of room.log) if (one === original || one.of === of) one.message = ''
+    if (action === 'delete-message') original.deleted = seq
+    room.log.push(entry)
+    for (const each of this.lines) if (each.rooms.has(room.id)) each.say(entry)
+    line.say({ action: 'message-ack', id, target, seq, ts: seq })
   }
 
   #history(line, { target, before, after, limit, id }) {

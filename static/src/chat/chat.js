@@ -9,6 +9,10 @@ import {
   isLookedAt,
   reflect,
 } from './state.js'
+import { mayEdit } from './rights.js'
+import { outText } from './text.js'
+
+const ROOMS_A_PAGE = 50
 
 export class Chat {
   #state
@@ -21,7 +25,7 @@ export class Chat {
     this.#state = state
     this.#roster = roster
     this.#client = client
-    client.on('connection', (change) => Object.assign(this.#state, change))
+    client.on('connection', (change) => this.#connectionChanged(change))
     client.on('welcome', (welcome) => this.#welcomed(welcome))
     client.on('people', (changes) => this.#peopleChanged(changes))
     client.on('opened', (room) => this.#opened(room))
@@ -29,21 +33,36 @@ export class Chat {
     client.on('closed', (room) => this.#closed(room))
     client.on('joined', (joined) => this.#joined(joined))
     client.on('message', ({ room, message }) => this.#came(room, message))
+    client.on('out', (out) => this.#wasPutOut(out))
     client.on('problem', ({ message }) => this.#tell(message))
   }
 
   // What a person does.
 
   signIn(name) {
+    this.#state.signInProblem = ''
     this.#client.connect(name)
     // Somebody who was here before need not wait for the server.
     this.#state.me = this.#client.user
   }
 
+  // With the cookie that the browser has. user: {id, name}.
+  signInAccount(user) {
+    Object.assign(this.#state, { signInProblem: '', isAccount: true })
+    this.#client.connectAccount(user)
+    this.#state.me = this.#client.user
+  }
+
   signOut() {
     this.#client.signOut()
-    this.#roster.clear()
-    Object.assign(this.#state, createState(), { visible: this.#state.visible })
+    this.#forget()
+  }
+
+  // The server does not let one in any more, or not under this name.
+  turnedAway(why) {
+    this.#client.forgetMe()
+    this.#forget()
+    this.#state.signInProblem = why
   }
 
   reconnectNow() {
@@ -54,9 +73,9 @@ export class Chat {
     const name = cleanText(text).trim()
     const open = byName(this.#state, name)
     this.#state.joinError = ''
-    if (open) {
+    if (open && open.status !== 'ended') {
       this.show(open.key)
-      if (open.status === 'lost') this.rejoin(open.key)
+      if (open.status === 'lost' || open.status === 'out') this.rejoin(open.key)
     } else if (this.#state.phase !== 'connected') {
       this.#state.joinError = 'There is no connection at the moment.'
     } else if (!this.#state.joining) {
@@ -66,6 +85,18 @@ export class Chat {
         ({ message }) => this.#state.joining && this.#joinFailed(message),
       )
     }
+  }
+
+  // A Promise; rejected with what is wrong with it.
+  async createRoom(name, options) {
+    const { key } = await this.#client.createRoom(name, options)
+    this.#state.dialog = ''
+    this.#isOpen(key)
+  }
+
+  // {rooms, more}: a page of those that one may see, after that name.
+  listRooms(after) {
+    return this.#client.listRooms({ after, limit: ROOMS_A_PAGE })
   }
 
   openPrivate(user) {
@@ -113,6 +144,73 @@ export class Chat {
     return taken
   }
 
+  // One changes a message of one's own. seq: the last one where none is said.
+  edit(key, seq = this.#lastOwn(key)) {
+    const item = this.items(key).find((one) => one.seq === seq && mayEdit(one))
+    if (!item) return
+    Object.assign(byKey(this.#state, key), {
+      editing: { seq, text: item.text, busy: false, problem: '' },
+      problemActing: '',
+    })
+  }
+
+  cancelEdit(key) {
+    byKey(this.#state, key).editing = null
+  }
+
+  async saveEdit(key) {
+    const { editing } = byKey(this.#state, key)
+    const { seq, text } = editing
+    const item = this.items(key).find((one) => one.seq === seq)
+    if (item?.text === text) return this.cancelEdit(key)
+    Object.assign(editing, { busy: true, problem: '' })
+    try {
+      await this.#client.room(key).edit(seq, text)
+      const conversation = byKey(this.#state, key)
+      if (conversation?.editing?.seq === seq) conversation.editing = null
+    } catch ({ message }) {
+      Object.assign(editing, { busy: false, problem: message })
+    }
+  }
+
+  remove(key, seq) {
+    const conversation = byKey(this.#state, key)
+    conversation.problemActing = ''
+    return this.#client
+      .room(key)
+      .remove(seq)
+      .catch(({ message }) => (conversation.problemActing = message))
+  }
+
+  dismissProblem(key) {
+    byKey(this.#state, key).problemActing = ''
+  }
+
+  // What room.js can do with a room and who is in it, such as 'kick': a Promise.
+  act(key, what, ...how) {
+    return this.#client.room(key)[what](...how)
+  }
+
+  // Whom one has blocked; it stays unknown where the server does not say.
+  async loadBlocked() {
+    this.#state.blocked = await this.#client.blocks().catch(() => this.#state.blocked)
+  }
+
+  async block(user) {
+    await this.#client.block(user)
+    await this.loadBlocked()
+  }
+
+  async unblock(user) {
+    await this.#client.unblock(user)
+    await this.loadBlocked()
+  }
+
+  // The name of somebody who may be online.
+  nameOf(user) {
+    return user ? (user.name ?? this.#client.people.get(user.id)?.name ?? '') : ''
+  }
+
   // The person writes on a message.
   writing(key) {
     this.#client.room(key)?.write()
@@ -155,10 +253,28 @@ export class Chat {
 
   // What the client tells.
 
+  #connectionChanged(change) {
+    Object.assign(this.#state, change)
+    if (change.phase === 'waiting') this.onWaiting()
+    if (change.phase === 'refused' && change.code) this.turnedAway(change.why)
+  }
+
+  // What the page does when there is no connection: find out why, perhaps.
+  onWaiting = () => {}
+
+  // Whoever does not look at that room is told all the same.
+  #wasPutOut({ room, ...out }) {
+    const conversation = byKey(this.#state, room.key)
+    conversation.editing = null
+    if (isLookedAt(this.#state, conversation)) return
+    this.#tell(`${room.name}: ${outText(out, this.nameOf(out.by))}`)
+  }
+
   #welcomed({ user, isAnother }) {
     this.#roster.clear()
     this.#state.rosterVersion += 1
-    this.#state.me = user
+    const { isAccount, isAdmin } = this.#client
+    Object.assign(this.#state, { me: user, isAccount, isAdmin, blocked: null })
     Object.assign(this.#state.limits, this.#client.limits)
     if (isAnother && this.#client.waiting)
       this.#tell('The server took you for somebody new. What was not confirmed was not sent again.')
@@ -220,6 +336,16 @@ export class Chat {
 
   #joinFailed(message) {
     Object.assign(this.#state, { joinError: message, joining: '' })
+  }
+
+  #lastOwn(key) {
+    return this.items(key).findLast((item) => mayEdit(item))?.seq
+  }
+
+  #forget() {
+    const { visible, config } = this.#state
+    this.#roster.clear()
+    Object.assign(this.#state, createState(), { visible, config })
   }
 
   #tell(text) {

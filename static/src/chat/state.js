@@ -7,6 +7,12 @@ export function createState() {
     retryAt: 0,
     why: '',
     me: null, // {id, name}: as whom one is signed in, with or without a connection
+    isAccount: false, // and not a guest
+    isAdmin: false,
+    config: null, // {auth, registration}: what the server offers, once it is known
+    signInProblem: '', // why one has to sign in again
+    dialog: '', // rooms, room, settings or none
+    blocked: null, // [{id, name}], once it is known
     limits: { ...LIMITS },
     conversations: [],
     current: null, // the key of the one that is shown
@@ -32,6 +38,8 @@ export function createConversation(room) {
     fresh: room.invited, // opened by the other side and not looked at yet
     draft: '',
     problemSending: '',
+    editing: null, // {seq, text, busy, problem}: the message that one changes
+    problemActing: '', // what was refused of what one wanted to do to a message
     leftOff: null, // the number behind which the line "New messages" is drawn
     returned: null, // after a loss: the number that one had, and the last one then
   }
@@ -39,9 +47,16 @@ export function createConversation(room) {
 
 export function reflect(room, peerOnline) {
   const { status, problem, unread, loading, loadProblem, canLoadOlder, log, typing } = room
+  const { kind, topic, owner, role, out, mutedUntil } = room
   return {
     status,
     problem,
+    kind,
+    topic,
+    owner,
+    role,
+    out,
+    mutedUntil,
     unread,
     loading,
     loadProblem,

@@ -1,12 +1,14 @@
 // Keeps a connection to a chatd, and all that it knows of its rooms, through losses and restarts.
 // index.js says how to use it.
 import { systemClock } from './clock.js'
+import { Commands } from './commands.js'
 import { Connection, backoff } from './connection.js'
+import { readChange, readEntry, readMessage } from './entries.js'
 import { Events } from './events.js'
 import { Joins } from './joins.js'
 import { Outbox } from './outbox.js'
 import { LIMITS, request, socketUrl } from './protocol.js'
-import { Room, peerKey, roomKey } from './room.js'
+import { Room, peerKey, roomKey, until } from './room.js'
 import { Store } from './store.js'
 import { cleanText } from './text.js'
 
@@ -22,12 +24,17 @@ function randomId() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
+// One is not in it, and does not want to be joined to it by itself.
+const isOver = ({ status }) => status === 'ended' || status === 'out'
+
 export class ChatClient {
   phase = 'closed' // of the connection, with retryAt and why: see connection.js
   retryAt = 0
   why = ''
   name = ''
-  user = null // {id, name}, from the server
+  user = null // {id, name, account}, from the server
+  isAccount = false // one is known by the browser's cookie, and not by a token that is kept here
+  isAdmin = false
   limits = { ...LIMITS }
   rooms = []
   people = new Map() // who is online, by id
@@ -41,6 +48,8 @@ export class ChatClient {
   #connection
   #outbox
   #joins
+  #commands
+  #creating = new Set() // names of rooms that were asked for
   #orphans = [] // what came for a room before its room-joined
   #left = new Set() // ids of rooms that were left: what is still on its way from there is dropped
   #rejoins = new Map() // {timer, attempt}, by the key of a room that could not be joined again
@@ -79,6 +88,11 @@ export class ChatClient {
       send: (entry) => this.#sendJoin(entry),
       refused: (entry, error) => this.#joinRefused(entry, error),
     })
+    this.#commands = new Commands(environment, (document) => {
+      const sent = this.phase === 'connected' && this.#connection.send(document)
+      if (sent && !this.#watching) this.#watch()
+      return sent
+    })
     this.#hands = {
       clock: environment,
       changed: (room, keep) => this.#touch(room, keep),
@@ -89,6 +103,8 @@ export class ChatClient {
       discard: (id) => this.#outbox.discard(id),
       rejoin: (room) => this.#rejoin(room),
       leave: (room) => this.#leave(room),
+      command: ({ id }, action, fields) =>
+        this.#commands.ask(request.inRoom(action, id ?? '', fields)),
       sayTyping: ({ id }) => this.#connection.send(request.typing(id)),
       ask: ({ id }, range, requestId) =>
         this.#connection.send(request.history(id, range, requestId)),
@@ -106,8 +122,22 @@ export class ChatClient {
     return this.#store.identity(cleanText(name).trim(), this.#clock.now()) !== null
   }
 
+  // Who was signed in with an account in this browser, {id, name}, or null.
+  get account() {
+    return this.#store.account()
+  }
+
+  // With the cookie of an account that one has signed in to. user: {id, name}.
+  connectAccount(user) {
+    Object.assign(this, { name: user.name, isAccount: true })
+    this.#store.keepAccount(user)
+    this.#store.sweep(this.#clock.now())
+    this.#restore({ token: null, user })
+    this.#connection.open(() => socketUrl(this.#url, null))
+  }
+
   connect(name) {
-    this.name = cleanText(name).trim()
+    Object.assign(this, { name: cleanText(name).trim(), isAccount: false })
     this.#store.sweep(this.#clock.now())
     const kept = this.#store.identity(this.name, this.#clock.now())
     if (kept) this.#restore(kept)
@@ -121,6 +151,7 @@ export class ChatClient {
     this.save()
     this.#connection.close()
     for (const { reject } of this.#joins.clear()) reject(new Error('The connection was closed.'))
+    this.#commands.lose()
     this.#outbox.clear()
     this.#forgetRejoins()
     this.#clock.clearTimeout(this.#watching)
@@ -129,17 +160,25 @@ export class ChatClient {
     this.#left.clear()
     this.#orphans = []
     this.people.clear()
-    Object.assign(this, { user: null, rooms: [], limits: { ...LIMITS } })
+    Object.assign(this, { user: null, isAdmin: false, rooms: [], limits: { ...LIMITS } })
     this.#token = null
     this.#unsaved.clear()
   }
 
   // For good: whoever takes the name next is somebody else, and what waits to be sent is gone.
   signOut() {
-    const { name, user } = this
-    this.disconnect()
-    this.#store.forgetIdentity(name)
+    const { user } = this
+    this.forgetMe()
     if (user) this.#store.forgetUser(user.id)
+  }
+
+  // The server does not take one for who one was any more. Whoever signs in to the same account
+  // again finds what waited to be sent.
+  forgetMe() {
+    const { name, isAccount } = this
+    this.disconnect()
+    if (isAccount) this.#store.forgetAccount()
+    else this.#store.forgetIdentity(name)
   }
 
   reconnectNow() {
@@ -154,6 +193,35 @@ export class ChatClient {
 
   openPrivate({ id, name }) {
     return this.#open('private', id, this.room(peerKey(id)), name)
+  }
+
+  // kind: public or invite-only. A Promise of the room; whoever makes it is its owner.
+  createRoom(text, { kind = 'public', topic = '' } = {}) {
+    const name = cleanText(text).trim()
+    const answer = this.#commands.ask(request.createRoom(name, kind, cleanText(topic).trim()))
+    this.#creating.add(name)
+    const done = () => this.#creating.delete(name)
+    answer.then(done, done)
+    return answer.then(() => this.room(roomKey(name)))
+  }
+
+  // One page of the rooms that one may see, after this name: {rooms: [{id, name, kind, topic,
+  // online, owner}], more}.
+  listRooms({ after, limit } = {}) {
+    return this.#commands.ask(request.rooms(after, limit))
+  }
+
+  block({ id }) {
+    return this.#commands.ask(request.block(id))
+  }
+
+  unblock({ id }) {
+    return this.#commands.ask(request.unblock(id))
+  }
+
+  // Whom one has blocked.
+  blocks() {
+    return this.#commands.ask(request.blocks()).then(({ users = [] }) => users)
   }
 
   room(key) {
@@ -186,8 +254,9 @@ export class ChatClient {
     Object.assign(this, change)
     if (change.phase !== 'connected' && before === 'connected') {
       const asked = this.#joins.clear()
+      this.#commands.lose()
       this.#forgetRejoins()
-      for (const room of this.rooms) if (room.status !== 'ended') room.lost('joining')
+      for (const room of this.rooms) if (!isOver(room)) room.lost('joining')
       this.#outbox.closeAll()
       for (const room of this.rooms) this.#touch(room)
       for (const entry of asked) this.#joins.add(entry)
@@ -213,32 +282,40 @@ export class ChatClient {
   }
 
   #handle(document) {
-    if (document.action === 'send-message') this.#delivered(document)
-    else if (document.action === 'room-joined') this.#roomJoined(document)
-    else if (document.action === 'message-ack') this.#acknowledged(document)
-    else if (document.action === 'history') this.#historyCame(document)
-    else if (document.action === 'typing') this.#typingHeard(document)
-    else if (document.action === 'error') this.#refused(document)
+    const { action } = document
+    if (action === 'send-message' || action === 'edit-message' || action === 'delete-message')
+      this.#delivered(document)
+    else if (action === 'room-joined') this.#roomJoined(document)
+    else if (action === 'room-left') this.#putOut(document)
+    else if (action === 'room-changed') this.#roomChanged(document)
+    else if (action === 'history') this.#historyCame(document)
+    else if (action === 'typing') this.#typingHeard(document)
+    else if (this.#commands.answered(document)) return
+    else if (action === 'message-ack') this.#acknowledged(document)
+    else if (action === 'error') this.#refused(document)
   }
 
-  #welcomed({ user, token, tokenExpires, limits }) {
+  #welcomed({ user, token, tokenExpires, limits, admin }) {
     const before = this.user
     const isAnother = Boolean(before) && before.id !== user.id
-    Object.assign(this, { user, limits: { ...LIMITS, ...limits } })
+    const isAccount = Boolean(user.account)
+    const isAdmin = Boolean(admin ?? user.admin)
+    Object.assign(this, { user, isAccount, isAdmin, limits: { ...LIMITS, ...limits } })
     this.#token = token ?? null
     this.people.clear()
     this.#left.clear()
     this.#orphans = []
     if (isAnother) this.#store.forgetUser(before.id)
-    if (token) this.#store.keepIdentity(this.name, { token, expires: tokenExpires, user })
+    if (isAccount) this.#store.keepAccount({ id: user.id, name: user.name })
+    else if (token) this.#store.keepIdentity(this.name, { token, expires: tokenExpires, user })
     this.#outbox.limits = this.limits
-    this.#outbox.become(user, token ? this.#store : null)
+    this.#outbox.become(user, token || isAccount ? this.#store : null)
     this.#connection.confirm()
     this.#events.emit('welcome', { user, isAnother })
     for (const room of this.rooms) this.#touch(room, isAnother)
     const asked = this.#joins.clear()
     const rank = (room) => (room.key === this.first ? 0 : 1)
-    const again = this.rooms.filter(({ status }) => status !== 'ended')
+    const again = this.rooms.filter((room) => !isOver(room))
     for (const room of again.sort((a, b) => rank(a) - rank(b)))
       this.#rejoin(room, !room.private || !isAnother)
     for (const entry of asked) this.#joins.add(entry)
@@ -247,7 +324,7 @@ export class ChatClient {
   // Joining and leaving.
 
   #open(kind, what, room, name) {
-    if (room?.status === 'lost') this.#rejoin(room)
+    if (room?.status === 'lost' || room?.status === 'out') this.#rejoin(room)
     if (room && room.status !== 'ended') return Promise.resolve(room)
     return new Promise((resolve, reject) => {
       const entry = this.#joins.find(kind, what)
@@ -297,16 +374,45 @@ export class ChatClient {
     this.#connection.send(request.leaveRoom(id))
   }
 
-  #roomJoined({ target, sender, lastSeq = 0, since }) {
+  #roomJoined(document) {
+    const { target, sender, lastSeq = 0, since } = document
     const kind = target.private ? 'private' : 'room'
     const entry = this.#joins.succeed(kind, sender?.id ?? target.name)
     if (entry?.cancelled) return this.#leaveRoom(target.id)
     this.#left.delete(target.id)
     const key = target.private ? peerKey(sender.id) : roomKey(target.name)
-    const made = { key, name: sender?.name ?? target.name, peer: sender ?? null, invited: !entry }
+    const invited = !entry && !this.#creating.has(target.name)
+    const made = { key, name: sender?.name ?? target.name, peer: sender ?? null, invited }
     const room = this.room(key) ?? this.#add(made)
+    room.describe(document)
     this.#enter(room, target.id, lastSeq, since)
     entry?.resolve?.(room)
+    this.#commands.answered(document)
+  }
+
+  #roomChanged(document) {
+    const room = this.rooms.find(({ id }) => id === document.target.id)
+    room?.describe(document)
+    this.#touch(room)
+  }
+
+  // Kicked, banned, or the room is no more. It is not joined again by itself.
+  #putOut({ target, reason, until: end, by = null }) {
+    const room = this.rooms.find(({ id }) => id === target.id)
+    if (room) this.#out(room, { reason, until: until(end), by })
+  }
+
+  #out(room, out) {
+    this.#clock.clearTimeout(this.#rejoins.get(room.key)?.timer)
+    this.#rejoins.delete(room.key)
+    room.lost(out.reason === 'room-deleted' ? 'ended' : 'out')
+    room.out = out
+    this.#outbox.close(room.key)
+    this.#outbox.fail(room.key, 'Not sent: you are not in this room any more.')
+    this.#unsaved.delete(room)
+    if (this.user) this.#store.dropRoom(this.user.id, room.key)
+    this.#touch(room)
+    this.#events.emit('out', { room, ...out })
   }
 
   #enter(room, id, lastSeq, since) {
@@ -330,12 +436,13 @@ export class ChatClient {
     if (entry) this.#settleRefused(entry, error)
   }
 
-  #settleRefused({ key, name, cancelled, reject }, { code, message, retry }) {
+  #settleRefused({ key, name, cancelled, reject }, { code, message, retry, until: end }) {
     const text =
       code === 'no-such-user' && name ? `The server does not know ${name} any more.` : message
-    reject?.(Object.assign(new Error(text), { code, retry }))
+    reject?.(Object.assign(new Error(text), { code, retry, until: end }))
     const room = this.room(key)
     if (cancelled || !room) return
+    if (code === 'banned') return this.#out(room, { reason: code, until: until(end), by: null })
     room.lost(code === 'no-such-user' ? 'ended' : 'lost', message)
     this.#outbox.close(room.key)
     if (retry && room.status === 'lost') this.#rejoinLater(room)
@@ -372,11 +479,12 @@ export class ChatClient {
 
   // A connection can be dead without a word; an answer that is long overdue tells.
   #watch() {
-    const left = this.#outbox.oldestSending() + OVERDUE_MS - this.#clock.now()
+    const oldestAsked = () => Math.min(this.#outbox.oldestSending(), this.#commands.oldest())
+    const left = oldestAsked() + OVERDUE_MS - this.#clock.now()
     const wait = Math.min(left, OVERDUE_MS)
     this.#watching = this.#clock.setTimeout(() => {
       this.#watching = null
-      const oldest = this.#outbox.oldestSending()
+      const oldest = oldestAsked()
       if (oldest === Infinity) return
       if (this.#clock.now() - oldest >= OVERDUE_MS)
         this.#connection.giveUp('The server does not answer.')
@@ -397,44 +505,35 @@ export class ChatClient {
       room.notice(document.message, this.#clock.now())
       return this.#touch(room)
     }
+    if (document.of !== undefined) return this.#changed(room, document)
     const settled = document.id && this.#outbox.settle(room.key, document.id, document.sender.id)
-    const message = this.#messageOf(document, settled)
+    const message = readMessage(document, this.user, settled || null)
     const isNew = room.deliver(message)
     this.#touch(room, isNew)
     if (isNew) this.#events.emit('message', { room, message })
   }
 
-  // Under the key of the one that was on its way, so that it moves and is not drawn twice.
-  #messageOf({ message, sender, seq, ts, id }, settled) {
-    const own = Boolean(settled) || sender.id === this.user?.id
-    const key = settled?.key ?? (own && id ? `o${id}` : `m${seq}`)
-    return {
-      key,
-      kind: 'message',
-      seq,
-      id,
-      text: message,
-      sender,
-      ts,
-      own,
-      state: 'sent',
-      error: '',
-    }
+  #changed(room, document) {
+    const change = readChange(document, this.user)
+    const isNew = room.deliverChange(change)
+    this.#touch(room, isNew)
+    if (isNew) this.#events.emit('change', { room, change })
   }
 
   #acknowledged({ id, target, seq, ts }) {
     const room = this.rooms.find((one) => one.id === target.id)
     const settled = room && this.#outbox.settle(room.key, id, this.user.id)
     if (!settled) return
+    room.mutedUntil = 0
     const { text: message, sender } = settled
-    room.acknowledge(this.#messageOf({ message, sender, seq, ts, id }, settled))
+    room.acknowledge(readMessage({ message, sender, seq, ts, id }, this.user, settled))
     this.#touch(room)
   }
 
   #historyCame(document) {
     const room = this.rooms.find(({ id }) => id === document.target.id)
     if (!room) return
-    room.history(document, (one) => this.#messageOf(one, null))
+    room.history(document, (one) => readEntry(one, this.user))
     this.#touch(room)
   }
 
@@ -448,14 +547,16 @@ export class ChatClient {
   #refused(document) {
     const { refused, code, message, retry, id, target } = document
     const room = target && this.rooms.find((one) => one.id === target.id)
+    if (code === 'muted' && room) room.describe({ muted: document.until ?? Infinity })
     if (refused === 'send-message' && id) {
       if (code !== 'not-a-member') this.#outbox.refuse(room?.key, id, message, Boolean(retry))
       else if (room?.status === 'joined') this.#expelled(room)
-      return
+      return this.#touch(room)
     }
     if (refused === 'join-room' || refused === 'join-room-private')
       return this.#joins.fail(refused === 'join-room' ? 'room' : 'private', document)
     if (refused === 'history') {
+      if (String(id).startsWith('s')) return // it is read again on the next connection
       const asking = this.rooms.find((one) => one.loading && (!room || one === room))
       asking?.historyRefused(message)
       return this.#touch(asking)

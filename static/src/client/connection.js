@@ -21,8 +21,9 @@ export class Connection {
   #attempt = 0
   #why = '' // the connection was lost; a reconnect that fails is no new reason
 
-  // handlers: documents(list); change({phase, retryAt, why}) with phase one of closed, connecting,
-  // connected, waiting (for retryAt) and refused (coming back by itself would not help).
+  // handlers: documents(list); change({phase, retryAt, why, code}) with phase one of closed,
+  // connecting, connected, waiting (for retryAt) and refused (coming back by itself would not help;
+  // code: session-revoked, name-taken or banned where it is one of these).
   // environment: createSocket(url), now(), setTimeout(), clearTimeout(), random().
   constructor(handlers, environment) {
     this.#handlers = handlers
@@ -72,8 +73,8 @@ export class Connection {
     return true
   }
 
-  #change(phase, { retryAt = 0, why = '' } = {}) {
-    this.#handlers.change({ phase, retryAt, why })
+  #change(phase, { retryAt = 0, why = '', code = '' } = {}) {
+    this.#handlers.change({ phase, retryAt, why, code })
   }
 
   #drop() {
@@ -102,10 +103,10 @@ export class Connection {
 
   #lost(code, reason) {
     this.#drop()
-    const { comeBack, afterMs, why } = readClose(code, String(reason ?? ''))
-    this.#why ||= why
-    if (comeBack) this.#wait(afterMs)
-    else this.#change('refused', { why })
+    const closed = readClose(code, String(reason ?? ''))
+    this.#why ||= closed.why
+    if (closed.comeBack) this.#wait(closed.afterMs)
+    else this.#change('refused', { why: closed.why, code: closed.code })
   }
 
   #wait(afterMs) {

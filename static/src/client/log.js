@@ -3,17 +3,34 @@
 // it.
 //
 // An item is never changed, only replaced: {key, kind: 'message', seq, id, text, sender, ts, own,
-// …}, {kind: 'notice', after, text, ts} or {kind: 'gap', after, before, count}.
+// edited, deleted, …}, {kind: 'notice', after, text, ts} or {kind: 'gap', after, before, count}.
+//
+// An edit or a delete has a number of its own, and stands nowhere but in the message that it is
+// about: {kind: 'edit' | 'delete', seq, of, text, sender, ts}. edited and deleted of a message are
+// the numbers of its last ones, or 0.
 
 export const KEPT = 500 // items kept when one reads the newest
 export const HELD = 1500 // and when one reads older ones
 export const SLACK = 50 // how far it may go over, so that not every message moves the whole list
 const NEWEST = 100 // what stays at the end when a hole is cut
+const CHANGES = 500 // changes that are remembered for what is not here yet
 
 // Items are in the order of this; a notice and a gap stand behind the message that was before them.
 const place = (item) => (item.kind === 'message' ? item.seq : item.after + 0.5)
 
-const isSame = (a, b) => a.sender.id === b.sender.id && a.ts === b.ts && a.text === b.text
+const changedBy = ({ edited = 0, deleted = 0 }) => Math.max(edited, deleted)
+
+const isSame = (a, b) =>
+  a.sender.id === b.sender.id &&
+  a.ts === b.ts &&
+  (a.text === b.text || changedBy(a) + changedBy(b) > 0)
+
+// A text that was removed since stands in no edit of it, either: then its delete follows.
+function applied(message, change) {
+  if (!change || change.seq <= changedBy(message)) return message
+  if (change.kind === 'delete') return { ...message, text: '', deleted: change.seq }
+  return change.text ? { ...message, text: change.text, edited: change.seq } : message
+}
 
 export class Log {
   last = 0 // the number of the last one delivered: where to go on after a loss
@@ -22,6 +39,7 @@ export class Log {
   trimmed = false // some were here and were dropped
   #items = []
   #early = new Set() // numbers of one's own that were acknowledged and not delivered yet
+  #changes = new Map() // by the number of what is changed: it may be read as it was before that
   #keys = 0
 
   get items() {
@@ -33,6 +51,7 @@ export class Log {
     Object.assign(this, { last, from: last + 1, older: last > 0, trimmed: false })
     this.#items = []
     this.#early.clear()
+    this.#changes.clear()
   }
 
   // The same after a loss: what is between is missing. Less than before is possible, too: another
@@ -40,6 +59,7 @@ export class Log {
   resume(last) {
     if (last < this.from - 1) return this.begin(last)
     if (last > this.last) this.#openGap(this.last, last + 1)
+    for (const [of, { seq }] of this.#changes) if (seq > last) this.#changes.delete(of)
     this.last = last
   }
 
@@ -56,9 +76,39 @@ export class Log {
     }
     const here = this.#items[at]
     const wasEarly = this.#early.delete(seq)
-    if (isSame(here, message)) return wasEarly
-    this.#items[at] = message
+    const isRepeated = isSame(here, message)
+    if (!isRepeated || changedBy(message) > changedBy(here))
+      this.#items[at] = { ...message, key: here.key }
+    return !isRepeated || wasEarly
+  }
+
+  // The same for an edit or a delete.
+  deliverChange(change) {
+    const { seq } = change
+    if (seq <= this.last) return false
+    if (seq > this.last + 1) this.#openGap(this.last, seq)
+    this.last = seq
+    this.change(change)
     return true
+  }
+
+  // Wherever it was read.
+  change(change) {
+    const { seq, of } = change
+    if ((this.#changes.get(of)?.seq ?? 0) < seq) {
+      this.#changes.delete(of)
+      this.#changes.set(of, change)
+      if (this.#changes.size > CHANGES) this.#changes.delete(this.#changes.keys().next().value)
+    }
+    const at = this.#find(of)
+    if (at >= 0) this.#items[at] = applied(this.#items[at], change)
+  }
+
+  // As the server has it by now, of what is here.
+  refresh(message) {
+    const at = this.#find(message.seq)
+    if (at < 0 || changedBy(message) <= changedBy(this.#items[at])) return
+    this.#items[at] = { ...message, key: this.#items[at].key }
   }
 
   // One's own, stored under this number; it takes its place at once.
@@ -150,12 +200,16 @@ export class Log {
     return this.#items.some((item) => item.kind === 'gap' && seq > item.after && seq < item.before)
   }
 
-  #put(message) {
-    if (this.#find(message.seq) < 0) this.#insert(message)
+  // Of a page of the past.
+  #put(entry) {
+    if (entry.kind !== 'message') this.change(entry)
+    else if (this.#find(entry.seq) < 0) this.#insert(entry)
+    else this.refresh(entry)
   }
 
   #insert(item) {
-    this.#items.splice(this.#upper(place(item)), 0, item)
+    const change = item.kind === 'message' ? this.#changes.get(item.seq) : null
+    this.#items.splice(this.#upper(place(item)), 0, applied(item, change))
   }
 
   // The index of the first one behind that place.

@@ -124,6 +124,14 @@ export class Outbox {
       if (message.state === 'sending') this.#replace(message, { state: 'waiting' })
   }
 
+  // One was put out of the room: a person decides, as long as the page is open.
+  fail(key, error) {
+    for (const message of this.of(key)) {
+      this.store?.dropMessage(this.#sender.id, message.id)
+      this.#replace(message, { state: 'failed', error })
+    }
+  }
+
   closeAll() {
     for (const key of this.#lanes.keys()) this.close(key)
   }

@@ -23,6 +23,18 @@ export const request = {
   }),
   history: (roomId, range, id) => ({ action: 'history', target: { id: roomId }, ...range, id }),
   typing: (roomId) => ({ action: 'typing', target: { id: roomId } }),
+  createRoom: (name, kind, topic) => ({
+    action: 'create-room',
+    message: name,
+    kind,
+    topic: topic || undefined,
+  }),
+  rooms: (after, limit) => ({ action: 'rooms', after, limit }),
+  block: (userId) => ({ action: 'block', user: { id: userId } }),
+  unblock: (userId) => ({ action: 'unblock', user: { id: userId } }),
+  blocks: () => ({ action: 'blocks' }),
+  // What one does in a room and with those in it.
+  inRoom: (action, roomId, fields) => ({ action, target: { id: roomId }, ...fields }),
 }
 
 // Where the chat is, for a page that came from its server.
@@ -32,7 +44,9 @@ export function serverUrl(location) {
 }
 
 // The name goes along with a token too: should that be unknown by now, one is somebody new of that name.
+// Whoever has an account is known by the cookie.
 export function socketUrl(server, name, token) {
+  if (name === null) return server
   const url = `${server}?name=${encodeURIComponent(name)}`
   return token ? `${url}&bearer=${encodeURIComponent(token)}` : url
 }
@@ -54,8 +68,18 @@ export function readDocuments(text) {
 
 const BROKEN = new Set([1002, 1003, 1007, 1009])
 
-// What a close means for coming back: whether to, after how long when the server said so, and why.
+// Reasons of a 1008: one is not let in any more.
+const TURNED_AWAY = {
+  'session-revoked': 'You were signed out.',
+  'name-taken': 'Somebody has registered this name. Choose another one, or sign in.',
+  banned: 'You are banned from this server.',
+}
+
+// What a close means for coming back: whether to, after how long when the server said so, and why;
+// code where one is not let in any more.
 export function readClose(code, reason = '') {
+  if (code === 1008 && Object.hasOwn(TURNED_AWAY, reason))
+    return { comeBack: false, afterMs: null, why: TURNED_AWAY[reason], code: reason }
   if (BROKEN.has(code))
     return { comeBack: false, afterMs: null, why: 'The server refused something this page sent.' }
   if (code === 1012) {

@@ -4,16 +4,27 @@ import { Log } from './log.js'
 import { Typing } from './typing.js'
 
 const PAGE = 50
+const REFRESH = 200 // the most that the server gives at a time
 
 export const roomKey = (name) => `room ${name}`
 export const peerKey = (userId) => `private ${userId}`
 
+// As the server says it: milliseconds, or nothing for ever.
+export const until = (ms) => (Number.isFinite(ms) && ms > 0 && ms < 8.64e15 ? ms : Infinity)
+
 export class Room {
   // joined; joining (again), also while there is no connection; lost (not in it, for the reason in
-  // `problem`); ended (a private one whose other user the server does not know)
+  // `problem`); out (put out: see `out`); ended (a private one whose other user the server does not
+  // know, or a room that was deleted)
   status = 'joining'
   problem = ''
+  out = null // {reason: 'kicked' | 'banned' | 'room-deleted' …, until (ms, 0: for ever), by: {id}}
   id = null
+  kind = null // public or invite-only; null where the server does not say
+  topic = ''
+  owner = null // {id}
+  role = null // one's own: member, moderator, owner or admin
+  mutedUntil = 0 // ms, Infinity: for ever, 0: not that one knows
   unread = 0 // messages of others after the last markRead()
   read = null // the number up to which all was read; null where nobody says so
   loading = null // 'older', or the key of the gap that is being filled
@@ -26,6 +37,7 @@ export class Room {
   #isNew = true // nothing was ever delivered here
   #known = 0 // the number up to which one knew it before the page was loaded
   #promised = 0 // the last number when one joined
+  #stale = null // the number up to which what is here may have been changed unheard
 
   // invited: opened by the other side. hands: what the client does for its rooms.
   constructor(
@@ -73,6 +85,72 @@ export class Room {
     this.#hands.leave(this)
   }
 
+  // What one does with others' and one's own, each a Promise; rejected with what the server says.
+
+  edit(seq, text) {
+    return this.#command('edit-message', { of: seq, message: cleanText(text) })
+  }
+
+  // A message, one's own or, for who may, another one's.
+  remove(seq) {
+    return this.#command('delete-message', { of: seq })
+  }
+
+  kick({ id }) {
+    return this.#command('kick', { user: { id } })
+  }
+
+  // seconds: none for ever.
+  ban({ id }, seconds) {
+    return this.#command('ban', { user: { id }, for: seconds })
+  }
+
+  unban({ id }) {
+    return this.#command('unban', { user: { id } })
+  }
+
+  mute({ id }, seconds) {
+    return this.#command('mute', { user: { id }, for: seconds })
+  }
+
+  unmute({ id }) {
+    return this.#command('unmute', { user: { id } })
+  }
+
+  makeModerator({ id }) {
+    return this.#command('make-moderator', { user: { id } })
+  }
+
+  removeModerator({ id }) {
+    return this.#command('remove-moderator', { user: { id } })
+  }
+
+  invite({ id }) {
+    return this.#command('invite', { user: { id } })
+  }
+
+  setTopic(text) {
+    return this.#command('set-topic', { message: cleanText(text).trim() })
+  }
+
+  setKind(kind) {
+    return this.#command('set-kind', { kind })
+  }
+
+  transfer({ id }) {
+    return this.#command('transfer-room', { user: { id } })
+  }
+
+  // For good, for everybody.
+  destroy() {
+    return this.#command('delete-room', {})
+  }
+
+  // {users: [{id, name, role, muted}], banned}
+  members() {
+    return this.#command('room-members', {})
+  }
+
   // Call it as often as one writes.
   write() {
     if (this.status === 'joined' && this.#hands.canPage() && this.typing.isDue())
@@ -115,9 +193,20 @@ export class Room {
     else this.log.resume(base)
     const missed = Math.max(0, base - before)
     this.unread += missed
-    Object.assign(this, { id, status: 'joined', problem: '', resumeFrom: null })
+    Object.assign(this, { id, status: 'joined', problem: '', out: null, resumeFrom: null })
+    if (missed > 0 && !this.#isNew) this.#stale = Math.max(before, this.#stale ?? 0)
     this.#isNew = false
+    this.#refresh()
     return missed
+  }
+
+  // What room-joined and room-changed say of it.
+  describe({ kind, topic, owner, role, muted }) {
+    if (kind !== undefined) this.kind = kind
+    if (topic !== undefined) this.topic = topic ?? ''
+    if (owner !== undefined) this.owner = owner
+    if (role !== undefined) this.role = role
+    if (muted !== undefined) this.mutedUntil = muted ? until(muted) : 0
   }
 
   // Not everything is here that was there when one joined.
@@ -138,6 +227,13 @@ export class Room {
     return isNew
   }
 
+  // An edit or a delete.
+  deliverChange(change) {
+    const isNew = this.log.deliverChange(change)
+    this.#trim()
+    return isNew
+  }
+
   acknowledge(message) {
     this.log.acknowledge(message)
     this.#trim()
@@ -154,8 +250,9 @@ export class Room {
   }
 
   history({ messages, more, id }, read) {
-    if (!this.loading || id !== this.#requestId()) return
     const list = messages.map(read)
+    if (id === `s${this.#stale}`) return this.#refreshed(list, more)
+    if (!this.loading || id !== this.#requestId()) return
     if (this.loading === 'older') this.log.addOlder(this.#range, list, more)
     else this.log.addToGap(this.loading, this.#range, list, more)
     this.loading = null
@@ -172,6 +269,25 @@ export class Room {
     Object.assign(this, { unread: 0, read: this.read === null ? null : 0, resumeFrom: null })
     this.log.begin(0)
     this.#isNew = true
+    this.#stale = null
+  }
+
+  #command(action, fields) {
+    return this.#hands.command(this, action, fields)
+  }
+
+  // Behind a gap nobody says what was edited or deleted of what is here: it is read again.
+  #refresh() {
+    if (this.#stale === null || !this.#hands.canPage()) return
+    const range = { before: this.#stale + 1, limit: REFRESH }
+    this.#hands.ask(this, range, `s${this.#stale}`)
+  }
+
+  #refreshed(list, more) {
+    for (const entry of list) if (entry.kind === 'message') this.log.refresh(entry)
+    const [first] = list
+    this.#stale = more && first && first.seq > this.log.from ? first.seq - 1 : null
+    this.#refresh()
   }
 
   #requestId() {

@@ -27,6 +27,26 @@ export class Store {
     this.#remove(this.#identityKey(name))
   }
 
+  // Whoever has signed in with an account, {id, name}; null where nobody has. There is no secret in
+  // it: the browser has a cookie.
+  account() {
+    const kept = this.#read(this.#accountKey())
+    return typeof kept?.id === 'string' && typeof kept.name === 'string' ? kept : null
+  }
+
+  keepAccount({ id, name }) {
+    return this.#write(this.#accountKey(), { id, name })
+  }
+
+  forgetAccount() {
+    this.#remove(this.#accountKey())
+  }
+
+  // Whether an entry of the storage is the one of the account.
+  isAccount(entry) {
+    return entry === this.#accountKey()
+  }
+
   // {key, id, name, peer, last, read, order}
   rooms(userId) {
     return this.#all(`${this.#prefix} room ${userId} `)
@@ -65,7 +85,7 @@ export class Store {
 
   // Users whose token has run out, or was forgotten, do not come back.
   sweep(now) {
-    const living = new Set()
+    const living = new Set([this.account()?.id])
     const identities = `${this.#prefix} identity `
     for (const entry of this.#entries(identities)) {
       const name = entry.slice(identities.length)
@@ -86,6 +106,10 @@ export class Store {
 
   #identityKey(name) {
     return `${this.#prefix} identity ${name}`
+  }
+
+  #accountKey() {
+    return `${this.#prefix} account`
   }
 
   #messageKey(userId, id) {

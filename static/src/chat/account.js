@@ -1,0 +1,86 @@
+// Accounts: who signs in, who is signed out, and what one sees and changes of one's own.
+
+export class Account {
+  #state
+  #chat
+  #api
+  #checking = false
+  #leaving = Promise.resolve() // until the cookie of before is cleared
+
+  // api: an Api (client/api.js). chat: whom it is told who one is.
+  constructor(state, chat, api) {
+    this.#state = state
+    this.#chat = chat
+    this.#api = api
+  }
+
+  // What the server offers. Where that is not to be known everything is, and refused in words.
+  async loadConfig() {
+    try {
+      const { auth, registration } = await this.#api.config()
+      this.#state.config = { auth, registration }
+    } catch {
+      this.#state.config ??= { auth: 'open', registration: 'open' }
+    }
+  }
+
+  // Both are rejected with what is wrong, in words.
+  async register(name, password, invitation) {
+    await this.#leaving
+    const { user } = await this.#api.register(name, password, invitation)
+    this.#chat.signInAccount(user)
+  }
+
+  async login(name, password) {
+    await this.#leaving
+    const { user } = await this.#api.login(name, password)
+    this.#chat.signInAccount(user)
+  }
+
+  // Here, whatever the server says; without it the session goes on, and a person has to know.
+  signOut() {
+    const { isAccount } = this.#state
+    this.#chat.signOut()
+    if (isAccount) this.#leaving = this.#api.logout().catch((error) => this.#notTold(error))
+    return this.#leaving
+  }
+
+  // A browser does not say why there is no connection. Whoever's session is over is told so.
+  async check() {
+    if (this.#checking || !this.#state.isAccount) return
+    this.#checking = true
+    const { status } = await this.#api.me().catch((error) => error)
+    this.#checking = false
+    if (status === 401 && this.#state.isAccount)
+      this.#chat.turnedAway('Your session has ended. Sign in again.')
+  }
+
+  async sessions() {
+    const { sessions = [] } = await this.#api.me()
+    return sessions
+  }
+
+  revoke(id) {
+    return this.#api.revoke(id)
+  }
+
+  revokeOthers() {
+    return this.#api.revokeOthers()
+  }
+
+  changePassword(password, newPassword) {
+    return this.#api.changePassword(password, newPassword)
+  }
+
+  // The address to register with, for one person, within a week.
+  async invite() {
+    const { url } = await this.#api.invite(1, 7 * 24 * 3600)
+    return url
+  }
+
+  #notTold({ status }) {
+    if (status !== 401)
+      this.#state.signInProblem =
+        'The server could not be told that you signed out. Sign in again to end that session.'
+  }
+}

@@ -1,0 +1,78 @@
+// What goes over HTTP: accounts and their sessions. The session is the browser's cookie, which no
+// script sees. PROTOCOL.md has the requests.
+
+export class Api {
+  #url
+  #fetch
+
+  // url: where the server's page is, such as https://chat.example.org/. fetch: as the browser's.
+  constructor(url, fetch = (...request) => globalThis.fetch(...request)) {
+    this.#url = url
+    this.#fetch = fetch
+  }
+
+  // {auth: 'open' | 'members', registration: 'open' | 'invite' | 'closed', version}
+  config() {
+    return this.#ask('GET', 'config')
+  }
+
+  // Both: {user: {id, name}, admin}.
+  register(username, password, invitation) {
+    const fields = { username, password, cookie: true, ...(invitation && { invitation }) }
+    return this.#ask('POST', 'register', fields)
+  }
+
+  login(username, password) {
+    return this.#ask('POST', 'login', { username, password, cookie: true })
+  }
+
+  logout() {
+    return this.#ask('POST', 'logout', {})
+  }
+
+  // {user, admin, account, sessions: [{id, created, seen, expires, agent, current}]}
+  me() {
+    return this.#ask('GET', 'me')
+  }
+
+  revoke(sessionId) {
+    return this.#ask('DELETE', `sessions/${encodeURIComponent(sessionId)}`)
+  }
+
+  revokeOthers() {
+    return this.#ask('POST', 'sessions/revoke-others', {})
+  }
+
+  changePassword(password, newPassword) {
+    return this.#ask('POST', 'password', { password, newPassword })
+  }
+
+  // Of an admin: {url} to register with.
+  invite(uses, expiresIn) {
+    return this.#ask('POST', 'invitations', { uses, expiresIn })
+  }
+
+  // Rejected with an Error that has status, 0 without an answer, and code.
+  async #ask(method, path, body) {
+    const json = body && { 'Content-Type': 'application/json' }
+    const headers = { Accept: 'application/json', ...json }
+    const options = { method, headers, credentials: 'same-origin', cache: 'no-store' }
+    let answer
+    try {
+      answer = await this.#fetch(new URL(`api/${path}`, this.#url).href, {
+        ...options,
+        ...(body && { body: JSON.stringify(body) }),
+      })
+    } catch {
+      throw refusal(0, { code: 'offline', message: 'The server cannot be reached.' })
+    }
+    const document = await answer.json().catch(() => null)
+    if (!answer.ok) throw refusal(answer.status, document ?? {}, answer.headers.get('retry-after'))
+    return document
+  }
+}
+
+function refusal(status, { code = '', message = 'The server refused this.' }, retryAfter = null) {
+  const wait = /^\d+$/.test(retryAfter ?? '') ? ` Try again in ${retryAfter} s.` : ''
+  return Object.assign(new Error(`${message}${wait}`), { status, code })
+}
