@@ -19,7 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WEBSOCKET_KEY_LENGTH 24 /* 16 bytes in base64 */
+/* 16 bytes in base64 are so many characters of it, and then "==". */
+#define WEBSOCKET_KEY_CHARACTERS 22
 
 /*
  * What a connection's user data point to from the moment that it counts as a client: the upgrade
@@ -184,6 +185,25 @@ handle_connect(const struct mg_connection *constant, void *argument)
     return is_admitted ? 0 : 1;
 }
 
+/* Whether there is one Sec-WebSocket-Key (RFC 6455, 11.3.1) of 16 bytes in base64. */
+static bool
+has_key(const struct mg_request_info *request)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *key = NULL;
+
+    for (int i = 0; i < request->num_headers; i++) {
+        if (strcasecmp(request->http_headers[i].name, "Sec-WebSocket-Key") != 0)
+            continue;
+        if (key != NULL)
+            return false;
+        key = request->http_headers[i].value;
+    }
+    return key != NULL && strspn(key, alphabet) == WEBSOCKET_KEY_CHARACTERS &&
+           strcmp(key + WEBSOCKET_KEY_CHARACTERS, "==") == 0;
+}
+
 /*
  * What RFC 6455 (4.2.1) asks of an upgrade, and civetweb does not look at, or refuses in words that
  * are no HTTP. Returns NULL, or the status and, in *error, the answer.
@@ -193,7 +213,6 @@ check_upgrade(const struct mg_connection *connection, struct event_error *error)
 {
     const struct mg_request_info *request = mg_get_request_info(connection);
     const char *version = mg_get_header(connection, "Sec-WebSocket-Version");
-    const char *key = mg_get_header(connection, "Sec-WebSocket-Key");
     struct extensions extensions;
 
     error->code = "bad-request";
@@ -213,8 +232,8 @@ check_upgrade(const struct mg_connection *connection, struct event_error *error)
         error->message = "This server speaks version 13 of WebSocket.";
         return "426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13";
     }
-    if (key == NULL || strlen(key) != WEBSOCKET_KEY_LENGTH) {
-        error->message = "Sec-WebSocket-Key must be 16 bytes in base64.";
+    if (!has_key(request)) {
+        error->message = "Sec-WebSocket-Key must be 16 bytes in base64, once.";
         return "400 Bad Request";
     }
     if (read_extensions(connection, &extensions) != 0) {
