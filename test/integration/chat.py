@@ -458,8 +458,11 @@ def upgrade_request(name, version=13, extensions=()):
             + "\r\n").encode()
 
 
-def frame(opcode, payload=b"", fin=True, reserved=0, mask=True, announce=None, size=None):
-    """A client's frame. `announce` is a length that is not true; `size` forces 16 or 64 bits."""
+def frame(opcode, payload=b"", fin=True, reserved=0, mask=True, announce=None, size=None, key=None):
+    """A client's frame. `announce` is a length that is not true; `size` forces 16 or 64 bits.
+
+    It is masked with `key`, by default a random one.
+    """
     payload = payload.encode() if isinstance(payload, str) else payload
     length = len(payload) if announce is None else announce
     first = (0x80 if fin else 0) | reserved << 4 | opcode
@@ -471,13 +474,15 @@ def frame(opcode, payload=b"", fin=True, reserved=0, mask=True, announce=None, s
             else struct.pack("!BBQ", first, masked | 127, length))
     if not mask:
         return head + payload
-    key = os.urandom(4)
-    return head + key + bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
+    key = key or os.urandom(4)
+    keys = (key * (len(payload) // 4 + 1))[:len(payload)]
+    masked = int.from_bytes(payload, "big") ^ int.from_bytes(keys, "big")
+    return head + key + masked.to_bytes(len(payload), "big")
 
 
-def deflate(text):
+def deflate(text, bits=15, level=zlib.Z_DEFAULT_COMPRESSION, strategy=zlib.Z_DEFAULT_STRATEGY):
     """The payload of a compressed message (RFC 7692, 7.2.1)."""
-    compressor = zlib.compressobj(wbits=-15)
+    compressor = zlib.compressobj(level, wbits=-bits, strategy=strategy)
     text = text.encode() if isinstance(text, str) else text
     return (compressor.compress(text) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
