@@ -26,6 +26,8 @@
 #define REPO_ROOM_NAME_SIZE 129 /* a room's name: 1 to 128 bytes of UTF-8, and the NUL */
 #define REPO_USER_NAME_SIZE 65  /* a user's name: 1 to 64 bytes of UTF-8, and the NUL */
 #define REPO_CLIENT_ID_SIZE 65  /* a client's own id of a message: up to 64 bytes, and the NUL */
+#define REPO_FOLDED_NAME_SIZE                                                                      \
+    257 /* a user's name as it is compared (rooms/name_fold.h): up to 256 bytes, and the NUL */
 
 struct repo;
 
@@ -169,7 +171,10 @@ struct repo_identity {
 int repo_identity_find(struct repo *repo, const unsigned char hash[REPO_TOKEN_HASH_BYTES],
                        int64_t now, struct repo_identity *out);
 
-/* Finds the identity, expired or not, by the user's id, or returns -ENOENT. */
+/*
+ * Finds the user, expired or not, by its id, a guest or one with an account, whose identity does not
+ * expire; or returns -ENOENT.
+ */
 int repo_identity_find_by_id(struct repo *repo, const char *id, struct repo_identity *out);
 
 /*
@@ -198,20 +203,32 @@ int repo_users_add(struct repo *repo, const struct repo_user *users, size_t coun
  */
 int repo_users_remove(struct repo *repo, const struct repo_user *users, size_t count);
 
-/* A user who begins to be online on an instance. */
+/* Why somebody is not let in. */
+enum repo_refusal {
+    REPO_REFUSED_NOT,
+    REPO_REFUSED_SESSION, /* its session has ended */
+    REPO_REFUSED_BANNED,  /* its account is banned */
+    REPO_REFUSED_NAME,    /* a guest, whose name is an account's */
+};
+
+/* A user who begins to be online on an instance: a guest, or, with a session, an account. */
 struct repo_arrival {
+    const char *folded;        /* a guest's folded name; NULL: like no other */
+    int64_t session;           /* repo/session.h; 0: a guest */
+    int64_t expires;           /* the identity's or the session's new end */
+    int64_t seen;              /* now */
+    enum repo_refusal refusal; /* out: nothing of a refused one is stored */
+    unsigned char token_hash[REPO_TOKEN_HASH_BYTES]; /* of a guest's new identity */
     struct repo_user user;
-    unsigned char token_hash[REPO_TOKEN_HASH_BYTES]; /* of a new identity */
-    int64_t expires;                                 /* the identity's new end */
-    int64_t seen;                                    /* now */
 };
 
 /*
- * Adds the users and, where there is none of the id, their identities, all in one transaction. Of an
- * identity that is there, `seen` moves on, and so does `expires` when that is by an hour or more;
- * its name and its token stay. Returns -EEXIST when a new one's token is another's already.
+ * Adds the users and, for guests where there is none of the id, their identities, all in one
+ * transaction. Of an identity or a session that is there, `seen` moves on, and so does `expires` when
+ * that is by an hour or more; its name and its token stay. Returns -EEXIST when a new identity's
+ * token is another's already.
  */
-int repo_users_arrive(struct repo *repo, const struct repo_arrival *arrivals, size_t count);
+int repo_users_arrive(struct repo *repo, struct repo_arrival *arrivals, size_t count);
 
 /* A user whose last connection to an instance ended. */
 struct repo_departure {

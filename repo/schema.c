@@ -109,6 +109,47 @@ static const char *const migrations[] = {
     "ALTER TABLE message ADD COLUMN of INTEGER;"
     "ALTER TABLE message ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX message_of ON message (room, of) WHERE of IS NOT NULL;",
+
+    "CREATE TABLE account ("
+    "  id TEXT NOT NULL PRIMARY KEY,"
+    "  name TEXT NOT NULL,"
+    "  folded TEXT NOT NULL UNIQUE CHECK (folded <> ''),"
+    "  password TEXT NOT NULL,"
+    "  admin INTEGER NOT NULL CHECK (admin IN (0, 1)),"
+    "  banned_until INTEGER NOT NULL,"
+    "  created INTEGER NOT NULL,"
+    "  seen INTEGER NOT NULL) WITHOUT ROWID;"
+
+    /* Numbers are never given twice: what is told of a session that ended is of no later one. */
+    "CREATE TABLE session ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),"
+    "  account_id TEXT NOT NULL,"
+    "  created INTEGER NOT NULL,"
+    "  seen INTEGER NOT NULL,"
+    "  expires INTEGER NOT NULL,"
+    "  agent TEXT NOT NULL);"
+    "CREATE INDEX session_account ON session (account_id);"
+    "CREATE INDEX session_expires ON session (expires);"
+
+    "CREATE TABLE invite_link ("
+    "  hash BLOB NOT NULL PRIMARY KEY CHECK (length(hash) = 32),"
+    "  created INTEGER NOT NULL,"
+    "  expires INTEGER NOT NULL,"
+    "  uses_left INTEGER NOT NULL CHECK (uses_left >= 0)) WITHOUT ROWID;"
+
+    "CREATE TABLE revocation ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  kind INTEGER NOT NULL,"
+    "  user_id TEXT NOT NULL,"
+    "  folded TEXT NOT NULL,"
+    "  session INTEGER NOT NULL,"
+    "  newest INTEGER NOT NULL,"
+    "  ts INTEGER NOT NULL);"
+
+    /* NULL where the guest was not here since: those who come are compared when they do. */
+    "ALTER TABLE identity ADD COLUMN folded TEXT;"
+    "CREATE INDEX identity_folded ON identity (folded) WHERE folded IS NOT NULL;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -66,6 +66,40 @@ enum statement {
     STATEMENT_LEASES_EXPIRED,
     STATEMENT_LEASES_EXPIRE,
     STATEMENT_LEASES_USERS_EXPIRE,
+    STATEMENT_ACCOUNT_ADD,
+    STATEMENT_ACCOUNT_ANY,
+    STATEMENT_ACCOUNT_BY_NAME,
+    STATEMENT_ACCOUNT_BY_ID,
+    STATEMENT_ACCOUNTS_ALL,
+    STATEMENT_ACCOUNT_PASSWORD,
+    STATEMENT_ACCOUNT_ADMIN,
+    STATEMENT_ACCOUNT_BAN,
+    STATEMENT_ACCOUNT_REMOVE,
+    STATEMENT_ACCOUNT_ROLL_REMOVE,
+    STATEMENT_ACCOUNT_SEEN,
+    STATEMENT_ACCOUNT_HAS_NAME,
+    STATEMENT_ACCOUNT_ERASE_TO,
+    STATEMENT_ACCOUNT_ERASE,
+    STATEMENT_INVITE_LINK_ADD,
+    STATEMENT_INVITE_LINK_USE,
+    STATEMENT_INVITE_LINK_FIND,
+    STATEMENT_INVITE_LINKS_EXPIRE,
+    STATEMENT_SESSION_ADD,
+    STATEMENT_SESSION_BY_HASH,
+    STATEMENT_SESSION_BANNED,
+    STATEMENT_SESSION_SEEN,
+    STATEMENT_SESSION_REMOVE,
+    STATEMENT_SESSIONS_OF,
+    STATEMENT_SESSIONS_NEWEST,
+    STATEMENT_SESSIONS_REMOVE,
+    STATEMENT_SESSION_OVER,
+    STATEMENT_SESSIONS_EXPIRE,
+    STATEMENT_REVOCATION_ADD,
+    STATEMENT_REVOCATIONS_LAST,
+    STATEMENT_REVOCATIONS_READ,
+    STATEMENT_REVOCATIONS_EXPIRE,
+    STATEMENT_GUEST_FOLDED,
+    STATEMENT_GUEST_ONLINE,
     STATEMENT_SECRET_ADD,
     STATEMENT_SECRET,
     STATEMENT_COUNT,
@@ -204,5 +238,32 @@ int user_is_online(struct connection *connection, const char *id);
 
 /* Moves the users' version on, within the transaction that changed the users. */
 int users_changed(struct connection *connection);
+
+struct repo_revocation;
+struct repo_session_start;
+
+/* Adds to the list of revocations, but for the number, which it is given. */
+int revocation_add(struct connection *connection, const struct repo_revocation *revocation,
+                   int64_t now);
+
+/*
+ * Begins a session of the account, and ends the one that was seen least recently where there are too
+ * many. *number is the new one's.
+ */
+int session_begin(struct connection *connection, const char *account_id,
+                  const struct repo_session_start *start, int64_t now, int64_t *number);
+
+/* The session is in use: moves `seen` on, and its end where that is by an hour or more. */
+int session_seen(struct connection *connection, int64_t number, int64_t seen, int64_t expires);
+
+/*
+ * Keeps another password, or the same one, if `former` is what is kept, or NULL; else -ENOENT.
+ */
+int account_change_password(struct connection *connection, const char *id, const char *former,
+                            const char *password);
+
+/* Ends the account's sessions but for the one with the number `except`, and lists that. */
+int sessions_end(struct connection *connection, const char *account_id, int64_t except,
+                 int64_t now);
 
 #endif

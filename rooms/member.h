@@ -13,6 +13,7 @@
 #include "rooms/lock.h"
 #include "rooms/mailbox.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,7 +46,8 @@ struct member_operations {
     void (*answered)(struct member *member, unsigned count);
     /*
      * The lobby has stored the member (0), or could not (a negative errno): then it is to depart.
-     * Once, before anything is delivered, with no lock held.
+     * -ENOKEY: its session has ended; -EACCES: its account is banned; -EADDRINUSE: its name is an
+     * account's. Once, before anything is delivered, with no lock held.
      */
     void (*arrived)(struct member *member, int error);
     /*
@@ -81,9 +83,10 @@ struct lobby_mail {
 
 /* What makes a user come back as the same one. */
 struct member_identity {
-    unsigned char token_hash[REPO_TOKEN_HASH_BYTES];
-    int64_t expires; /* milliseconds since 1970 */
-    int64_t seen;    /* the same: when it was online last; 0: it is new */
+    unsigned char token_hash[REPO_TOKEN_HASH_BYTES]; /* of a guest's token */
+    char folded[REPO_FOLDED_NAME_SIZE];              /* a guest's folded name; empty: like none */
+    int64_t expires;                                 /* milliseconds since 1970 */
+    int64_t seen; /* the same: when it was online last; 0: it is new */
 };
 
 /* What the lobby needs of a member until it is here, or has been called back. */
@@ -111,6 +114,9 @@ struct member {
     bool called_back;         /* [lobby's lock] invitations are not kept any more */
     uint8_t reading;          /* [historian's lock] of the historian */
     bool deflates;            /* [I] takes messages compressed */
+    bool is_account;          /* [I] it has an account; else it is a guest */
+    atomic_bool is_admin;     /* [a] its account is an admin's */
+    int64_t session;          /* [I] by which it is here (repo/session.h); 0: a guest */
     char id[IDENTIFIER_SIZE]; /* [I] the user's id */
 };
 
