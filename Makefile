@@ -28,7 +28,7 @@ PUBSUB := deflater inbox local message payload pubsub queue redis redis_address 
 REPO   := log_file parameter schema sqlite sqlite_account sqlite_append sqlite_arrival sqlite_entry sqlite_identity \
           sqlite_invite_link sqlite_lease sqlite_missed sqlite_revocation sqlite_roll sqlite_room sqlite_secret \
           sqlite_session sqlite_user write_group
-ROOMS  := auditor catch_up event event_chat fan_out hand_out historian history identifier lobby lobby_call_back lobby_presence \
+ROOMS  := auditor catch_up document event event_chat fan_out hand_out historian history identifier lobby lobby_call_back lobby_presence \
           lobby_reconcile lobby_subscriber lock log mailbox member membership name_fold registry room room_join \
           room_members room_posts room_roll room_users rooms roster stack subscriber utf8 wake
 SERVER := answer api assets bus client client_close client_input client_member client_start command \
@@ -149,7 +149,7 @@ chaos-broken: $(BREAKS:%=$(BUILD)/broken/%/chatd) $(FULL_DISK) ## chaos finds ea
 	FULL_DISK_LIBRARY=$(abspath $(FULL_DISK)) test/chaos/broken.py $(abspath $(BUILD)/broken)
 
 # Fuzzing needs clang; what is fuzzed is compiled for it, and what that needs.
-FUZZED       := pubsub/deflater pubsub/message pubsub/payload pubsub/redis_url rooms/event rooms/event_chat rooms/identifier \
+FUZZED       := pubsub/deflater pubsub/message pubsub/payload pubsub/redis_url rooms/document rooms/event rooms/event_chat rooms/identifier \
                 rooms/utf8 server/extensions server/inflater server/json_guard server/options \
                 server/options_table server/origin server/peer server/websocket server/websocket_header
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
