@@ -25,7 +25,7 @@ LDFLAGS  += -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANITIZE)
 PUBSUB := deflater inbox local message payload pubsub queue redis redis_address redis_channel \
           redis_connection redis_greeting redis_log redis_publisher redis_queue redis_socket redis_url \
           replay topic
-REPO   := log_file parameter schema sqlite sqlite_account sqlite_append sqlite_arrival sqlite_entry sqlite_identity \
+REPO   := checkpointer log_file parameter schema sqlite sqlite_account sqlite_append sqlite_arrival sqlite_entry sqlite_identity \
           sqlite_invite_link sqlite_lease sqlite_missed sqlite_revocation sqlite_roll sqlite_room sqlite_secret \
           sqlite_session sqlite_user write_group
 ROOMS  := auditor catch_up document event event_chat fan_out hand_out historian history identifier lobby lobby_call_back lobby_presence \

@@ -1,5 +1,6 @@
 #include "repo/sqlite.h"
 
+#include "repo/checkpointer.h"
 #include "repo/lock.h"
 #include "repo/log_file.h"
 #include "repo/schema.h"
@@ -182,21 +183,39 @@ connection_configure(struct connection *connection, const char *pragmas)
     return error != 0 ? error : connection_execute(connection, pragmas);
 }
 
-static int
-writer_open(struct repo *repo, const struct repo_options *options, char *why, size_t why_size)
+static const char *
+durability_pragma(const struct repo_options *options)
 {
+    return options->durability == REPO_DURABILITY_FULL ? "PRAGMA synchronous = FULL;"
+                                                       : "PRAGMA synchronous = NORMAL;";
+}
+
+/* *failed is the connection that does not open, if one does not. */
+static int
+writer_open(struct repo *repo, const struct repo_options *options, struct connection **failed,
+            char *why, size_t why_size)
+{
+    *failed = &repo->writer;
     int error = log_file_register();
     if (error == 0)
         error = connection_open(&repo->writer, options, LOG_FILE_VFS);
     if (error == 0)
         error = schema_prepare(&repo->writer, why, why_size);
     if (error == 0)
-        error = connection_configure(
-            &repo->writer, options->durability == REPO_DURABILITY_FULL
-                               ? "PRAGMA synchronous = FULL; PRAGMA cache_size = -8000;"
-                               : "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000;");
+        error = connection_configure(&repo->writer, durability_pragma(options));
     if (error == 0)
-        error = write_group_open(&repo->writer, options->busy_timeout_ms, &repo->group);
+        error = connection_execute(&repo->writer, "PRAGMA cache_size = -8000;");
+    if (error != 0)
+        return error;
+    *failed = &repo->mover;
+    error = connection_open(&repo->mover, options, NULL);
+    if (error == 0)
+        error = connection_configure(&repo->mover, durability_pragma(options));
+    if (error == 0)
+        error = checkpointer_open(&repo->mover, &repo->checkpointer);
+    if (error == 0)
+        error = write_group_open(&repo->writer, repo->checkpointer, options->busy_timeout_ms,
+                                 &repo->group);
     return error;
 }
 
@@ -244,7 +263,7 @@ repo_open(const struct repo_options *options, struct repo **out, char *why, size
     atomic_init(&repo->busy_timeout_ms, options->busy_timeout_ms);
     struct connection *failed = &repo->writer;
     char reason[256] = "";
-    error = writer_open(repo, options, reason, sizeof(reason));
+    error = writer_open(repo, options, &failed, reason, sizeof(reason));
     if (error == 0)
         error = readers_open(repo, options, &failed);
     if (error != 0) {
@@ -264,6 +283,8 @@ repo_close(struct repo **repo)
     if (closed == NULL)
         return;
     write_group_close(&closed->group);
+    checkpointer_close(&closed->checkpointer);
+    connection_close(&closed->mover);
     for (int i = 0; i < REPO_READERS; i++)
         connection_close(&closed->readers[i]);
     /* The last one of a file moves the log to the database, so it is not one that only reads. */

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+struct checkpointer;
 struct write_group;
 
 #define REPO_READERS 4
@@ -114,6 +115,8 @@ struct connection {
 
 struct repo {
     struct connection writer;                /* [T] the write group's leader */
+    struct connection mover;                 /* [T] the checkpointer */
+    struct checkpointer *checkpointer;       /* [I] */
     struct connection readers[REPO_READERS]; /* [T] who has taken it */
     struct write_group *group;               /* [I] */
     atomic_int busy_timeout_ms;              /* [a] */

@@ -1,5 +1,6 @@
 #include "repo/write_group.h"
 
+#include "repo/checkpointer.h"
 #include "repo/lock.h"
 #include "repo/log_file.h"
 #include "repo/sqlite.h"
@@ -12,11 +13,13 @@
 #include <stdlib.h>
 
 /*
- * Frames in the log (pages of 4 KiB) after which a commit moves what it can to the database file,
- * and after which it insists: it then keeps other writers out, for a moment, so that the log begins
- * anew even if somebody reads or writes at any time. Without that a busy log only grows.
+ * Frames in the log (pages of 4 KiB) after which the checkpointer moves what it can to the database
+ * file, and again after so many more; and after which a commit insists: it then keeps other writers
+ * out, for a moment, so that the log begins anew even if somebody reads or writes at any time.
+ * Without that a busy log only grows.
  */
 #define CHECKPOINT_FRAMES  4000
+#define AGAIN_FRAMES       1000
 #define RESTART_FRAMES     8000
 #define RESTART_TIMEOUT_MS 500
 
@@ -34,8 +37,10 @@ struct request {
 };
 
 struct write_group {
-    struct connection *connection; /* [T] */
-    int busy_timeout_ms;           /* [m] */
+    struct connection *connection;     /* [T] */
+    int busy_timeout_ms;               /* [m] */
+    struct checkpointer *checkpointer; /* [I] */
+    int checkpoint_at;             /* [T] frames in the log after which to ask the checkpointer */
     int restart_at;                /* [T] frames in the log after which to insist */
     pthread_mutex_t mutex;         /* held for a few instructions, never across SQLite */
     struct request *first;         /* [m] the queue, oldest first; a leader stays until taken */
@@ -47,6 +52,22 @@ struct write_group {
     atomic_uint_fast64_t failures; /* [a] */
 };
 
+/* Moves all, and waits until others have let the log go. */
+static void
+insist(struct write_group *group, sqlite3 *database, const char *name, int frames)
+{
+    int seen = -1;
+    group->connection->deadline = monotonic_ms() + RESTART_TIMEOUT_MS;
+    int code = sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_RESTART, &seen, NULL);
+    assert(code != SQLITE_MISUSE);
+    /*
+     * Less and less often, in case somebody stays in a read for good; but at the next commit if
+     * it saw no frame, since then another process is at the same thing.
+     */
+    if (seen >= 0)
+        group->restart_at = frames * 2;
+}
+
 /* Called by SQLite after a commit, with the number of frames in the log. */
 static int
 move_log(void *argument, sqlite3 *database, const char *name, int frames)
@@ -54,28 +75,26 @@ move_log(void *argument, sqlite3 *database, const char *name, int frames)
     struct write_group *group = argument;
     if (frames < CHECKPOINT_FRAMES) {
         group->restart_at = RESTART_FRAMES;
+        group->checkpoint_at = CHECKPOINT_FRAMES;
         return SQLITE_OK;
     }
-    /* If it fails, what is committed stays in the log, and a later commit tries again. */
-    int code = sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    assert(code != SQLITE_MISUSE);
-    if (frames >= group->restart_at) {
-        int seen = -1;
-        group->connection->deadline = monotonic_ms() + RESTART_TIMEOUT_MS;
-        code = sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_RESTART, &seen, NULL);
-        assert(code != SQLITE_MISUSE);
-        /*
-         * Less and less often, in case somebody stays in a read for good; but at the next commit if
-         * it saw no frame, since then another process is at the same thing.
-         */
-        if (seen >= 0)
-            group->restart_at = frames * 2;
+    if (frames >= group->checkpoint_at) {
+        group->checkpoint_at = frames + AGAIN_FRAMES;
+        checkpointer_ask(group->checkpointer, frames);
     }
+    if (checkpointer_is_near(group->checkpointer)) {
+        /* If it fails, what is committed stays in the log, and a later commit tries again. */
+        int code = sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        assert(code != SQLITE_MISUSE);
+    }
+    if (frames >= group->restart_at)
+        insist(group, database, name, frames);
     return SQLITE_OK;
 }
 
 int
-write_group_open(struct connection *connection, int busy_timeout_ms, struct write_group **out)
+write_group_open(struct connection *connection, struct checkpointer *checkpointer,
+                 int busy_timeout_ms, struct write_group **out)
 {
     struct write_group *group = calloc(1, sizeof(*group));
     if (group == NULL)
@@ -87,6 +106,8 @@ write_group_open(struct connection *connection, int busy_timeout_ms, struct writ
     }
     group->connection = connection;
     group->busy_timeout_ms = busy_timeout_ms;
+    group->checkpointer = checkpointer;
+    group->checkpoint_at = CHECKPOINT_FRAMES;
     group->restart_at = RESTART_FRAMES;
     group->last = &group->first;
     /* Not a failure: it gives the hook that was there before, and there was none. */

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct checkpointer;
 struct connection;
 struct write_group;
 
@@ -19,8 +20,12 @@ struct write_group;
  */
 typedef int (*write_function)(struct connection *connection, void *argument);
 
-/* Makes a group around the connection, which is the group's alone from then on. */
-int write_group_open(struct connection *connection, int busy_timeout_ms, struct write_group **out);
+/*
+ * Makes a group around the connection, which is the group's alone from then on; the checkpointer
+ * moves what it writes and is to be closed after it.
+ */
+int write_group_open(struct connection *connection, struct checkpointer *checkpointer,
+                     int busy_timeout_ms, struct write_group **out);
 
 /* Frees the group; nobody may be in it. The connection stays open. */
 void write_group_close(struct write_group **group);
