@@ -61,14 +61,29 @@ file_size(void)
     return (long)status.st_size;
 }
 
+static int
+version(void)
+{
+    sqlite3 *database;
+    sqlite3_stmt *statement;
+    require(sqlite3_open(fixture_path, &database) == SQLITE_OK);
+    require(sqlite3_prepare_v2(database, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK);
+    require(sqlite3_step(statement) == SQLITE_ROW);
+    int version = sqlite3_column_int(statement, 0);
+    require(sqlite3_finalize(statement) == SQLITE_OK && sqlite3_close(database) == SQLITE_OK);
+    return version;
+}
+
 static void
 test_versions(void)
 {
     struct repo *repo = open_repo(1000);
     repo_close(&repo);
+    char today[40];
+    snprintf(today, sizeof(today), "PRAGMA user_version = %d", version());
     execute("PRAGMA user_version = 99");
     ok(refused(fixture_path, -ENOTSUP, "newer version"), "a file of a newer version is refused");
-    execute("PRAGMA user_version = 4");
+    execute(today);
     repo = open_repo(1000);
     ok(repo != NULL, "and one of this version is not");
     repo_close(&repo);
