@@ -86,6 +86,9 @@ test('with the keyboard alone: sign in, join, write, change rooms, leave', async
   await tabTo('Skip to the conversation')
   await keyboard.press('Enter')
   await until(focused, 'composer')
+  // What one said can be changed: one stop for all messages, and the arrows go on from there.
+  await keyboard.press('Shift+Tab')
+  assert.equal(await focused(), 'Edit or delete this message')
   await keyboard.press('Shift+Tab')
   assert.equal(await focused(), 'Messages')
   await keyboard.press('Shift+Tab')
