@@ -29,6 +29,7 @@ struct http {
     struct mg_context *civetweb;
     struct upgrade upgrade;
     atomic_bool is_installed; /* [a] civetweb knows who answers what */
+    uint16_t port;            /* that civetweb listens on */
     char address[INET_ADDRSTRLEN + 8];
     char ports[INET_ADDRSTRLEN + 8];
 };
@@ -187,6 +188,7 @@ start_civetweb(struct http *http, char *why, size_t why_size)
         mg_stop(http->civetweb);
         return -EADDRNOTAVAIL;
     }
+    http->port = (uint16_t)port.port;
     snprintf(http->address, sizeof(http->address), "%.*s:%d", (int)strcspn(http->ports, ":"),
              http->ports, port.port);
     return 0;
@@ -209,11 +211,15 @@ http_start(struct server *server, struct http **out, char *why, size_t why_size)
         snprintf(why, why_size, "cannot make a socket: %s", strerror(-error));
         goto free_http;
     }
-    reception_open(http->upgrade.handover.base, server->max_waiting);
+    error = reception_open(http->upgrade.handover.base, server->max_waiting);
+    if (error != 0) {
+        snprintf(why, why_size, "cannot make an eventfd: %s", strerror(-error));
+        goto close_upgrade;
+    }
     if (mg_init_library(MG_FEATURES_WEBSOCKET) == 0) {
         snprintf(why, why_size, "this civetweb has no WebSocket support");
         error = -ENOTSUP;
-        goto close_upgrade;
+        goto close_reception;
     }
     error = start_civetweb(http, why, why_size);
     if (error != 0)
@@ -223,6 +229,7 @@ http_start(struct server *server, struct http **out, char *why, size_t why_size)
 
 exit_library:
     mg_exit_library();
+close_reception:
     reception_close();
 close_upgrade:
     upgrade_close(&http->upgrade);
@@ -237,13 +244,32 @@ http_address(const struct http *http)
     return http->address;
 }
 
+/* Connects to the server itself, which is to wake it. Returns the socket, or -1. */
+static int
+knock(const struct http *http)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(http->port)};
+    char host[INET_ADDRSTRLEN];
+    int visitor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    snprintf(host, sizeof(host), "%.*s", (int)strcspn(http->ports, ":"), http->ports);
+    if (visitor < 0 || inet_pton(AF_INET, host, &address.sin_addr) != 1 ||
+        (connect(visitor, (struct sockaddr *)&address, sizeof(address)) < 0 &&
+         errno != EINPROGRESS))
+        log_warn(errno, "stop-not-told"); /* it is seen later */
+    return visitor;
+}
+
 void
 http_stop(struct http **pointer)
 {
     struct http *http = *pointer;
 
     *pointer = NULL;
+    int visitor = reception_ring() ? -1 : knock(http);
     mg_stop(http->civetweb);
+    if (visitor >= 0)
+        close(visitor);
     mg_exit_library();
     reception_close();
     upgrade_close(&http->upgrade);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -41,14 +42,16 @@ static struct {
     int listener; /* civetweb's, under a number of ours; -1 until it first accepts */
     int epoll;
     int timer;
-    bool is_deaf; /* who comes is left in the listener's queue */
+    int bell;              /* [I] an eventfd: civetweb is to look whether it shall stop */
+    atomic_bool has_begun; /* [a] the epoll has taken the listener's place */
+    bool is_deaf;          /* who comes is left in the listener's queue */
     struct visit *oldest;
     struct visit *newest;
     atomic_uint_fast64_t waiting;   /* [a] the list's length */
     atomic_uint_fast64_t timed_out; /* [a] */
     atomic_uint_fast64_t displaced; /* [a] */
     char head[HEAD_MAX];
-} reception = {.listener = -1, .epoll = -1, .timer = -1};
+} reception = {.listener = -1, .epoll = -1, .timer = -1, .bell = -1};
 
 /* ---- who waits ---------------------------------------------------------------------------- */
 
@@ -293,8 +296,11 @@ begin(int listener)
         fcntl(reception.listener, F_SETFL, flags | O_NONBLOCK) == 0 &&
         watch(reception.listener, &reception.listener) == 0 &&
         watch(reception.timer, &reception.timer) == 0 &&
-        dup3(reception.epoll, listener, O_CLOEXEC) >= 0)
+        watch(reception.bell, &reception.bell) == 0 &&
+        dup3(reception.epoll, listener, O_CLOEXEC) >= 0) {
+        atomic_store(&reception.has_begun, true);
         return true;
+    }
     log_warn(errno, "reception-not-opened");
     close_all();
     return false;
@@ -322,6 +328,8 @@ reception_accept(int listener, struct sockaddr *address, socklen_t *size)
             socket = take_new(&peer);
         else if (event.data.ptr == &reception.timer)
             send_away_late();
+        else if (event.data.ptr == &reception.bell)
+            break; /* it rings until civetweb has seen why */
         else
             socket = go_on(event.data.ptr, event.events, &peer);
     }
@@ -335,11 +343,25 @@ reception_accept(int listener, struct sockaddr *address, socklen_t *size)
     return socket;
 }
 
-void
+int
 reception_open(int base, unsigned maximum)
 {
+    reception.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (reception.bell < 0)
+        return -errno;
     reception.base = base;
     reception.maximum = maximum;
+    return 0;
+}
+
+bool
+reception_ring(void)
+{
+    const uint64_t once = 1;
+    ssize_t written = write(reception.bell, &once, sizeof(once));
+
+    assert(written == sizeof(once));
+    return atomic_load(&reception.has_begun);
 }
 
 void
@@ -349,6 +371,8 @@ reception_close(void)
     while (reception.oldest != NULL)
         send_away(reception.oldest, NULL);
     close_all();
+    close_one(&reception.bell);
+    atomic_store(&reception.has_begun, false);
 }
 
 void

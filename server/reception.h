@@ -6,11 +6,13 @@
  *
  * civetweb polls its listening socket and calls accept when that is readable. The reception puts an
  * epoll instance in that one's place: it is readable when somebody comes, when one who waits has sent
- * something, or when somebody's time is over.
+ * something, when somebody's time is over, or when civetweb is to stop, which it would see only after
+ * two seconds in which nobody comes.
  */
 #ifndef SERVER_RECEPTION_H
 #define SERVER_RECEPTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,9 +24,16 @@ struct reception_counters {
 
 /*
  * Opens it, just before civetweb is started. Descriptors of who waits are at least `base`; when more
- * than `maximum` would wait, the one that has longest is sent away.
+ * than `maximum` would wait, the one that has longest is sent away. Returns 0 or -errno.
  */
-void reception_open(int base, unsigned maximum);
+int reception_open(int base, unsigned maximum);
+
+/*
+ * Has civetweb's thread that accepts look whether it is to stop, over and over: just before mg_stop.
+ * Any thread; does not block. Returns false when nobody has ever connected: civetweb polls its own
+ * socket still, and rings at the latest when somebody connects.
+ */
+bool reception_ring(void);
 
 /* Sends away who waits still, and closes it; after civetweb has stopped. */
 void reception_close(void);

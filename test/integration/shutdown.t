@@ -136,6 +136,22 @@ def _():
             each.close()
 
 
+def time_to_stop(has_request):
+    with Server() as server:
+        if has_request:
+            server.request("/healthz")
+        begin = time.monotonic()
+        server.stop()
+        return time.monotonic() - begin
+
+
+@test("who has nothing to do stops at once, whether anybody has ever connected or not")
+def _():
+    for has_request in False, True:
+        best = min(time_to_stop(has_request) for _ in range(3))
+        assert best < 1 * PATIENCE, f"{best:.2f} s, after a request: {has_request}"
+
+
 @test("a connection that comes while it stops is refused, or closed like the others")
 async def _():
     with Server() as server:
