@@ -27,7 +27,7 @@ PUBSUB := deflater inbox local message payload pubsub queue redis redis_address 
           replay topic
 REPO   := checkpointer log_file parameter schema sqlite sqlite_account sqlite_append sqlite_arrival sqlite_entry sqlite_identity \
           sqlite_invite_link sqlite_lease sqlite_missed sqlite_revocation sqlite_roll sqlite_room sqlite_secret \
-          sqlite_session sqlite_user write_group
+          sqlite_session sqlite_user sqlite_user_data write_group
 ROOMS  := auditor catch_up document event event_chat fan_out hand_out historian history identifier lobby lobby_call_back lobby_presence \
           lobby_reconcile lobby_subscriber lock log mailbox member membership name_fold registry room room_join \
           room_members room_posts room_roll room_users rooms roster stack subscriber utf8 wake

@@ -77,18 +77,9 @@ int repo_account_ban(struct repo *repo, const char *id, int64_t until, int64_t n
 
 /*
  * Removes the account with its sessions and its places on rolls. Its messages stay as they are, see
- * repo_account_erase; its name is free. -ENOENT as above.
+ * repo/user_data.h; its name is free. -ENOENT as above.
  */
 int repo_account_delete(struct repo *repo, const char *id, int64_t now);
-
-/*
- * Blanks the texts of the user's messages, and puts `name` in place of its sender's, in one piece of
- * at most `limit` messages of anybody's, from *place on, which moves; 0 at first. *done: it was the
- * last piece. Instances that have not heard yet of the end of an account, for which they take a
- * second, may store some of its messages until then.
- */
-int repo_account_erase(struct repo *repo, const char *id, const char *name, size_t limit,
-                       int64_t *place, bool *done);
 
 /*
  * Adds a link that invites to register, of which the hash is kept, good until `expires` (as

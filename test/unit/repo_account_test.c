@@ -1,6 +1,7 @@
 /* Accounts, their sessions, invitation links, and the list of what was revoked. */
 #include "repo/account.h"
 #include "repo/revocation.h"
+#include "repo/user_data.h"
 #include "test/unit/repo_fixture.h"
 
 #define HOUR INT64_C(3600000)
@@ -355,11 +356,11 @@ test_delete(struct repo *repo)
        "nobody is -ENOENT, and the name is free");
     bool done = true;
     int blank = 0, pieces = 1;
-    require(repo_account_erase(repo, "a", "gone", 2, &place, &done) == 0);
+    require(repo_user_erase(repo, "a", "gone", 2, &place, &done) == 0);
     require(repo_read(repo, room, 0, 9, 9, false, count_blank, &blank) == 0);
     ok(!done && blank == 1, "its messages are blanked in pieces");
     for (; !done && pieces < 9; pieces++)
-        require(repo_account_erase(repo, "a", "gone", 2, &place, &done) == 0);
+        require(repo_user_erase(repo, "a", "gone", 2, &place, &done) == 0);
     blank = 0;
     ok(done && repo_read(repo, room, 0, 9, 9, false, count_blank, &blank) == 0 &&
            repo_read(repo, other, 0, 9, 9, false, count_blank, &blank) == 0 && blank == 3,
