@@ -1,4 +1,5 @@
 #include "rooms/log.h"
+#include "server/admin.h"
 #include "server/confine.h"
 #include "server/futex_table.h"
 #include "server/options.h"
@@ -51,6 +52,8 @@ main(int argc, char **argv)
     char why[WHY_SIZE] = "";
     sigset_t signals;
 
+    if (argc > 1 && strcmp(argv[1], "admin") == 0)
+        return admin_main(argc - 1, argv + 1);
     switch (options_parse(argc, argv, &options, why, sizeof(why))) {
     case OPTIONS_RUN:
         break;
