@@ -142,9 +142,9 @@ def wire_table(results):
 
 def probe_table(results):
     """What reading costs."""
-    rows = [[case, *(f"{medians(runs)['probe'][key]:.2f} ms" for key in ("join", "resume", "page"))]
+    rows = [[case, *(f"{medians(runs)['probe'][key]:.2f} ms" for key in ("join", "resume", "page", "again"))]
             for case, runs in measured(results).items()]
-    return table(["", "join", "resume, 50 missed", "page of 50"], rows)
+    return table(["", "join", "resume, 50 missed", "page of 50", "the same again"], rows)
 
 
 TABLES = {"work": work_table, "wire": wire_table, "arrival": arrival_table, "probe": probe_table}

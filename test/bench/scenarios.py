@@ -228,6 +228,7 @@ SCENARIOS = {
             ("CPU of a message", lambda figures: 1 / figures("10 M", PER_CPU, "1 k")),
             ("time of joining", ratio("10 M", "probe.join", "1 k")),
             ("time of resuming", ratio("10 M", "probe.resume", "1 k")),
-            ("time of a page of history", ratio("10 M", "probe.page", "1 k")))],
+            ("time of a page of history", ratio("10 M", "probe.page", "1 k")),
+            ("time of that page once more", ratio("10 M", "probe.again", "1 k")))],
         tables=("work", "probe"), runs=3, is_named=True),
 }
