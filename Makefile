@@ -34,7 +34,7 @@ ROOMS  := auditor catch_up document event event_chat fan_out hand_out historian 
 SERVER := admin admin_account admin_export admin_options admin_password \
           answer api assets bus client client_close client_input client_member client_start command \
           command_message command_room config_api confine counted counters extensions failure_limit futex_table handover \
-          http identity inflater json_guard key_hash key_table loop options options_table origin outbox password peer \
+          http identity inflater json_guard key_hash key_table limits loop options options_table origin outbox password peer \
           peer_request rate_limit reception server token upgrade websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 

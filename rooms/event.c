@@ -29,6 +29,8 @@ event_welcome(const struct event_welcome *welcome)
     document_integer(&document, limits, "rooms", welcome->rooms);
     document_integer(&document, limits, "underWay", welcome->under_way);
     document_integer(&document, limits, "messagesPerSecond", welcome->messages_per_second);
+    if (welcome->messages_per_second > 0)
+        document_integer(&document, limits, "messagesAtOnce", welcome->messages_at_once);
     document_integer(&document, limits, "resume", welcome->resume);
     document_integer(&document, limits, "history", HISTORY_MAX);
     return document_finish(&document, 0, 512);
@@ -42,6 +44,8 @@ event_error(const struct event_error *error)
     document_string(&document, document.root, "code", error->code);
     document_string(&document, document.root, "message", error->message);
     document_bool(&document, document.root, "retry", error->retry);
+    if (error->retry_after_ms > 0)
+        document_integer(&document, document.root, "retryAfter", error->retry_after_ms);
     if (error->refused != NULL)
         document_string(&document, document.root, "refused", error->refused);
     if (error->client_id != NULL)

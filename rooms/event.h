@@ -30,15 +30,17 @@ struct event_welcome {
     unsigned rooms;
     unsigned under_way;
     unsigned messages_per_second; /* 0: no limit */
+    unsigned messages_at_once;    /* where there is a limit */
     unsigned resume;
 };
 
 /* A refusal. The pointers after `retry` may be NULL. */
 struct event_error {
     const char *code;
-    const char *message; /* for a person */
-    bool retry;          /* whether the same may succeed later */
-    const char *refused; /* the action */
+    const char *message;    /* for a person */
+    bool retry;             /* whether the same may succeed later */
+    int64_t retry_after_ms; /* in how long; 0: nobody knows */
+    const char *refused;    /* the action */
     const char *client_id;
     const char *room_id;
 };

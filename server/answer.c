@@ -5,7 +5,11 @@
 #include "server/assets.h"
 
 #include <civetweb.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+#define RETRY_AFTER_S INT64_C(5) /* where nobody knows */
 
 bool
 answer_is_head(const struct mg_connection *connection)
@@ -43,12 +47,28 @@ answer_error(struct mg_connection *connection, const char *status, const struct 
 {
     size_t length = 0;
     const char *text = "";
+    char lines[48] = "";
     struct message *message = event_error(error);
+
+    if (error->retry)
+        (void)snprintf(lines, sizeof(lines), "Retry-After: %" PRId64 "\r\n",
+                       error->retry_after_ms > 0 ? (error->retry_after_ms + 999) / 1000
+                                                 : RETRY_AFTER_S);
 
     if (message != NULL)
         text = message_text(message, &length);
-    answer(connection, status, error->retry ? "Retry-After: 5\r\n" : "",
-           "application/json; charset=utf-8", text, length);
+    answer(connection, status, lines, "application/json; charset=utf-8", text, length);
     if (message != NULL)
         message_rele(message);
+}
+
+int
+answer_limited(struct mg_connection *connection, const char *code, const char *message,
+               int64_t retry_after_ms)
+{
+    answer_error(
+        connection, "429 Too Many Requests",
+        &(struct event_error){
+            .code = code, .message = message, .retry = true, .retry_after_ms = retry_after_ms});
+    return 429;
 }

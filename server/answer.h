@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The status of who has no token, or not a good one. */
 #define ANSWER_UNAUTHORIZED "401 Unauthorized\r\nWWW-Authenticate: Bearer"
@@ -27,5 +28,9 @@ void answer_text(struct mg_connection *connection, const char *status, const cha
 /* The same with the protocol's `error` document, and a Retry-After where that says `retry`. */
 void answer_error(struct mg_connection *connection, const char *status,
                   const struct event_error *error);
+
+/* Answers 429 to who met a limit. Returns 429. */
+int answer_limited(struct mg_connection *connection, const char *code, const char *message,
+                   int64_t retry_after_ms);
 
 #endif

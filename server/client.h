@@ -21,6 +21,7 @@
 
 #define CLIENT_REASON_SIZE 64
 
+struct counted_holder;
 struct identity;
 struct server;
 
@@ -41,41 +42,40 @@ struct client {
     struct websocket_decoder decoder; /* [T] of the loop */
     char *partial;                    /* [T] an incomplete frame, or NULL */
     int64_t heard;                    /* [T] clock_monotonic_ms, when something came last */
-    int64_t post_time;         /* [T] microseconds up to which its rate of posts is used up */
-    int64_t hint_time;         /* [T] the same of what it is typing */
-    struct client *newer;      /* [T] of the loop's list */
-    struct client *older;      /* [T] */
-    struct client *next_asked; /* [loop's lock] */
-    atomic_uint references;    /* [a] */
-    atomic_uint under_way;     /* [a] requests that were not answered */
-    int socket;                /* [m] changed by the loop alone; -1 once ended */
-    uint32_t partial_length;   /* [T] */
-    uint32_t partial_size;     /* [T] */
-    uint32_t taken;            /* [T] by client_takes: the bytes that it had, modulo 2^32 */
-    uint16_t close_code;       /* [m] what it is to be closed with; 0: not */
-    uint8_t asked;             /* [loop's lock] enum loop_request */
-    atomic_bool paused;        /* [a] not read from until some were answered; set by the loop */
-    bool deaf;                 /* [m] nothing more is sent, but a Close */
-    bool wants_output;         /* [m] watched for output */
-    bool awaits_room;          /* [m] what was missed waits until less waits in the outbox */
-    bool watched;              /* [T] on a list of the loop */
-    bool closing;              /* [T] a Close was sent or is about to be */
-    bool write_ended;          /* [T] after the Close, the sending side was shut down */
-    bool pinged;               /* [T] since something came last */
-    bool is_owed;              /* [T] by client_takes: it had not taken everything then */
-    char name[];               /* [I] */
+    struct counted_holder *address;   /* [T] a connection of its address's */
+    struct client *newer;             /* [T] of the loop's list */
+    struct client *older;             /* [T] */
+    struct client *next_asked;        /* [loop's lock] */
+    atomic_uint references;           /* [a] */
+    atomic_uint under_way;            /* [a] requests that were not answered */
+    int socket;                       /* [m] changed by the loop alone; -1 once ended */
+    uint32_t partial_length;          /* [T] */
+    uint32_t partial_size;            /* [T] */
+    uint32_t taken;                   /* [T] by client_takes: the bytes that it had, modulo 2^32 */
+    uint16_t close_code;              /* [m] what it is to be closed with; 0: not */
+    uint8_t asked;                    /* [loop's lock] enum loop_request */
+    atomic_bool paused; /* [a] not read from until some were answered; set by the loop */
+    bool deaf;          /* [m] nothing more is sent, but a Close */
+    bool wants_output;  /* [m] watched for output */
+    bool awaits_room;   /* [m] what was missed waits until less waits in the outbox */
+    bool watched;       /* [T] on a list of the loop */
+    bool closing;       /* [T] a Close was sent or is about to be */
+    bool write_ended;   /* [T] after the Close, the sending side was shut down */
+    bool pinged;        /* [T] since something came last */
+    bool is_owed;       /* [T] by client_takes: it had not taken everything then */
+    char name[];        /* [I] */
 };
 
 /*
  * Takes over the connected socket of the user. Once the lobby has stored it, the client is welcomed,
  * put on the list of who is online, and served; when it cannot be stored, it is told so and closed.
- * It is counted in server->clients already, and is not once it has ended. `deflates` says whether
- * permessage-deflate was negotiated. Any thread; never blocks.
- * Returns 0 and the client in *out, held for the caller, or a negative errno, when the socket stays
- * the caller's.
+ * It is counted in server->clients already, and is not once it has ended; so is `address`, which is
+ * cleared. `deflates` says whether permessage-deflate was negotiated. Any thread; never blocks.
+ * Returns 0 and the client in *out, held for the caller, or a negative errno, when the socket and the
+ * address stay the caller's.
  */
-int client_start(struct server *server, int socket, const struct identity *identity, bool deflates,
-                 struct client **out);
+int client_start(struct server *server, int socket, const struct identity *identity,
+                 struct counted_holder **address, bool deflates, struct client **out);
 
 /* Has the client closed with the code. Any thread; never blocks. */
 void client_abort(struct client *client, uint16_t code);

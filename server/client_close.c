@@ -130,6 +130,7 @@ client_end(struct client *client)
     client->socket = -1;
     lock_drop(&client->lock);
     client_catch_up(client);
+    limits_end_connection(client->server, &client->address);
     atomic_fetch_sub(&client->server->clients, 1);
     client_rele(client);
 }

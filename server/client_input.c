@@ -156,6 +156,8 @@ handle_event(struct client *client, const struct websocket_event *event, unsigne
         client_close(client, event->code, "");
         return false;
     case WEBSOCKET_EVENT_ERROR:
+        if (event->code == WEBSOCKET_CLOSE_TOO_BIG)
+            limits_count(client->server, LIMIT_JSON_SIZE, client->member.id);
         atomic_fetch_add(&client->server->counters.protocol_closed, 1);
         client_close(client, event->code, event->reason);
         return false;

@@ -24,10 +24,11 @@ welcome(const struct client *client)
         .version = CHATD_VERSION,
         .instance = server->rooms.instance,
         .message_bytes = SERVER_MESSAGE_BYTES,
-        .frame_bytes = SERVER_FRAME_BYTES,
+        .frame_bytes = server_frame_bytes(server),
         .rooms = server->rooms.max_rooms_per_member,
         .under_way = MEMBER_UNDER_WAY_MAX,
         .messages_per_second = server->options->limit_messages,
+        .messages_at_once = server->options->limit_messages_burst,
         .resume = server->options->resume_limit,
     };
     return event_welcome(&welcome);
@@ -82,7 +83,7 @@ client_new(struct server *server, const struct identity *identity, bool deflates
     member_init(&client->member, &client_operations, identity->id, client->name);
     lock_init(&client->lock, LOCK_CLIENT);
     atomic_init(&client->references, 1); /* the loop's */
-    websocket_decoder_init(&client->decoder, SERVER_FRAME_BYTES);
+    websocket_decoder_init(&client->decoder, server_frame_bytes(server));
     if (deflates)
         websocket_decoder_allow_compressed(&client->decoder);
     outbox_init(&client->outbox, deflates);
@@ -95,8 +96,8 @@ client_new(struct server *server, const struct identity *identity, bool deflates
 }
 
 int
-client_start(struct server *server, int socket, const struct identity *identity, bool deflates,
-             struct client **out)
+client_start(struct server *server, int socket, const struct identity *identity,
+             struct counted_holder **address, bool deflates, struct client **out)
 {
     struct member_identity stored = {.expires = identity->expires, .seen = identity->seen};
 
@@ -105,6 +106,7 @@ client_start(struct server *server, int socket, const struct identity *identity,
         return -ENOMEM;
     token_hash(identity->token, stored.token_hash);
     client->socket = socket;
+    client->address = *address;
     client_hold(client); /* for the caller */
     int error = lobby_arrive(server->rooms.lobby, &client->member, &stored);
     if (error != 0) {
@@ -113,6 +115,7 @@ client_start(struct server *server, int socket, const struct identity *identity,
         client_rele(client);
         return error;
     }
+    *address = NULL;
     atomic_fetch_add(&server->counters.accepted, 1);
     if (deflates)
         atomic_fetch_add(&server->counters.deflating, 1);

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #define CLIENT_ID_CHARACTERS 64  /* longest id of a command */
 #define ECHO_BYTES           256 /* what is said back of a refused command, at most */
@@ -119,43 +118,43 @@ command_end_request(const struct command *command, int error)
     answer_error(command, &described);
 }
 
-/* What keeps to the rate uses up its share of a second; a second's worth may come at once. */
 static bool
-is_within_rate(const struct client *client, int64_t *used_until)
+answer_limited(const struct command *command, const char *message, int64_t retry_after_ms)
 {
-    unsigned limit = client->server->options->limit_messages;
-    struct timespec now;
-
-    if (limit == 0)
-        return true;
-    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
-        return true;
-    int64_t time = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-    if (*used_until < time)
-        *used_until = time;
-    if (*used_until + 1000000 / limit > time + 1000000)
-        return false;
-    *used_until += 1000000 / limit;
-    return true;
-}
-
-bool
-command_keeps_rate(const struct command *command)
-{
-    if (is_within_rate(command->client, &command->client->post_time))
-        return true;
     answer_error(command, &(struct event_error){
                               .code = "rate-limited",
-                              .message = "You send more a second than is allowed.",
+                              .message = message,
                               .retry = true,
+                              .retry_after_ms = retry_after_ms,
                           });
     return false;
 }
 
 bool
+command_keeps_rate(const struct command *command)
+{
+    struct client *client = command->client;
+    int64_t retry_after_ms;
+
+    return limits_take_message(client->server, client->member.id, &retry_after_ms) ||
+           answer_limited(command, "You send more a second than is allowed.", retry_after_ms);
+}
+
+bool
+command_keeps_join_rate(const struct command *command)
+{
+    struct client *client = command->client;
+    int64_t retry_after_ms;
+
+    return limits_take_join(client->server, client->member.id, &retry_after_ms) ||
+           answer_limited(command, "You join and leave more often than is allowed.",
+                          retry_after_ms);
+}
+
+bool
 command_keeps_hint_rate(const struct command *command)
 {
-    return is_within_rate(command->client, &command->client->hint_time);
+    return limits_take_hint(command->client->server, command->client->member.id);
 }
 
 static void
@@ -216,6 +215,8 @@ command_handle(struct client *client, const char *text, size_t length)
             command.action = command_string(root, "action");
             carry_out(&command);
         } else {
+            if (problem == json_guard_too_deep)
+                limits_count(client->server, LIMIT_JSON_DEPTH, client->member.id);
             command_refuse(&command, "bad-json",
                            problem != NULL ? problem : "This is not valid JSON.");
             if (problem == NULL) /* else the guard has done it */

@@ -47,10 +47,13 @@ void command_begin_request(const struct command *command);
 void command_end_request(const struct command *command, int error);
 
 /*
- * Whether one more command that others are told of keeps to the client's rate. If not, it has been
+ * Whether one more command that others are told of keeps to the user's rate. If not, it has been
  * refused.
  */
 bool command_keeps_rate(const struct command *command);
+
+/* The same for one that joins or leaves a room: who comes back joins many at once. */
+bool command_keeps_join_rate(const struct command *command);
 
 /* The same for a hint, which does not count with the others; nothing is answered. */
 bool command_keeps_hint_rate(const struct command *command);

@@ -30,7 +30,7 @@ command_join_room(const struct command *command)
     } else if (!name_trim(&name, strlen(name), REPO_ROOM_NAME_SIZE - 1, &length)) {
         command_refuse(command, "bad-name",
                        "A room's name has 1 to 128 bytes of text, and no control characters.");
-    } else if (read_since(command, &since) && command_keeps_rate(command)) {
+    } else if (read_since(command, &since) && command_keeps_join_rate(command)) {
         command_begin_request(command);
         command_end_request(
             command, member_join(&client->member, &client->server->rooms, name, length, since));
@@ -50,7 +50,7 @@ command_join_room_private(const struct command *command)
         command_refuse(command, "bad-request", "A private chat takes somebody else.");
     } else if (strlen(id) >= IDENTIFIER_SIZE || strchr(id, ':') != NULL) {
         command_refuse(command, "no-such-user", "There is no user with this id.");
-    } else if (read_since(command, &since) && command_keeps_rate(command)) {
+    } else if (read_since(command, &since) && command_keeps_join_rate(command)) {
         command_begin_request(command);
         command_end_request(
             command, member_join_private(&client->member, &client->server->rooms, id, since));
@@ -64,6 +64,6 @@ command_leave_room(const struct command *command)
 
     if (id == NULL || *id == '\0')
         command_refuse(command, "bad-request", "`message` must be the room's id.");
-    else if (command_keeps_rate(command) && member_leave(&command->client->member, id) != 0)
+    else if (command_keeps_join_rate(command) && member_leave(&command->client->member, id) != 0)
         command_refuse(command, "not-a-member", "You are not in this room.");
 }

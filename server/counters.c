@@ -228,6 +228,7 @@ counters_serve_metrics(struct server *server, struct mg_connection *connection)
     if (stream != NULL) {
         write_client_metrics(stream, server);
         write_message_metrics(stream, server);
+        limits_write_metrics(server, stream);
         if (fclose(stream) == 0)
             status =
                 send_text(connection, "text/plain; version=0.0.4; charset=utf-8", text, length);

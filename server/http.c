@@ -1,10 +1,12 @@
 #include "server/http.h"
 
 #include "rooms/log.h"
+#include "server/answer.h"
 #include "server/api.h"
 #include "server/assets.h"
 #include "server/counters.h"
 #include "server/options.h"
+#include "server/peer.h"
 #include "server/reception.h"
 #include "server/server.h"
 #include "server/upgrade.h"
@@ -47,7 +49,7 @@ log_message(const struct mg_connection *connection, const char *message)
  * line, and leave the security headers out.
  */
 static int
-answer_error(struct mg_connection *connection, int status, const char *message)
+answer_failure(struct mg_connection *connection, int status, const char *message)
 {
     (void)message;
     const char *reason = mg_get_response_code_text(connection, status);
@@ -62,6 +64,21 @@ answer_error(struct mg_connection *connection, int status, const char *message)
     return 0;
 }
 
+/* Whether the address may ask for anything; if not, answers. */
+static bool
+may_ask(struct server *server, struct mg_connection *connection)
+{
+    struct peer peer;
+    int64_t retry_after_ms;
+
+    peer_of(connection, server->options->trusted_proxy, &peer);
+    if (limits_take_connect(server, &peer, &retry_after_ms))
+        return true;
+    (void)answer_limited(connection, "rate-limited",
+                         "Your address asks more often than is allowed.", retry_after_ms);
+    return false;
+}
+
 /* Every request comes here first; returns 1 where it was answered. */
 static int
 handle_begin(struct mg_connection *connection)
@@ -73,6 +90,8 @@ handle_begin(struct mg_connection *connection)
         const struct timespec moment = {.tv_nsec = 1000000};
         (void)nanosleep(&moment, NULL);
     }
+    if (!may_ask(http->server, connection))
+        return 1;
     return upgrade_answers(&http->upgrade, connection) ? 1 : 0;
 }
 
@@ -170,7 +189,7 @@ start_civetweb(struct http *http, char *why, size_t why_size)
     struct mg_callbacks callbacks = {
         .begin_request = handle_begin,
         .log_message = log_message,
-        .http_error = answer_error,
+        .http_error = answer_failure,
         .connection_close = handle_connection_close,
     };
     struct mg_server_port port;
@@ -211,9 +230,15 @@ http_start(struct server *server, struct http **out, char *why, size_t why_size)
         snprintf(why, why_size, "cannot make a socket: %s", strerror(-error));
         goto free_http;
     }
-    error = reception_open(http->upgrade.handover.base, server->max_waiting);
+    error = reception_open(&(struct reception_options){
+        .base = http->upgrade.handover.base,
+        .maximum = server->max_waiting,
+        .maximum_of_address = server->options->limit_connections > 0 ? server->max_waiting / 2 : 0,
+        .trusted_proxy = server->options->trusted_proxy,
+        .head_ms = server->options->limit_head_time_s * INT64_C(1000),
+    });
     if (error != 0) {
-        snprintf(why, why_size, "cannot make an eventfd: %s", strerror(-error));
+        snprintf(why, why_size, "cannot receive connections: %s", strerror(-error));
         goto close_upgrade;
     }
     if (mg_init_library(MG_FEATURES_WEBSOCKET) == 0) {

@@ -1,11 +1,23 @@
 #include "server/json_guard.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <string.h>
 
 static const char not_ended[] = "document is not ended";
 
-static_assert(JSON_GUARD_DEPTH_MAX < 32, "the open brackets are kept as bits");
+static_assert(JSON_GUARD_DEPTH_MAX <= 64, "the open brackets are kept as bits");
+
+const char json_guard_too_deep[] = "nested too deep";
+
+static unsigned depth_max = JSON_GUARD_DEPTH;
+
+void
+json_guard_set_depth(unsigned depth)
+{
+    assert(depth <= JSON_GUARD_DEPTH_MAX);
+    depth_max = depth > 0 ? depth : JSON_GUARD_DEPTH_MAX;
+}
 
 /* A walk over one document. */
 struct walk {
@@ -13,7 +25,7 @@ struct walk {
     size_t length;
     size_t position;
     unsigned depth;
-    unsigned arrays; /* a bit for each open bracket, the innermost lowest: 1 for an array */
+    uint64_t arrays; /* a bit for each open bracket, the innermost lowest: 1 for an array */
 };
 
 static bool
@@ -135,8 +147,8 @@ skip_number(struct walk *walk)
 static const char *
 open_bracket(struct walk *walk, bool array)
 {
-    if (walk->depth == JSON_GUARD_DEPTH_MAX)
-        return "nested too deep";
+    if (walk->depth == depth_max)
+        return json_guard_too_deep;
     walk->depth++;
     walk->arrays = walk->arrays << 1 | array;
     walk->position++;

@@ -8,7 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define JSON_GUARD_DEPTH_MAX 16 /* deepest nesting of objects and arrays */
+#define JSON_GUARD_DEPTH     16 /* deepest nesting of objects and arrays, unless set */
+#define JSON_GUARD_DEPTH_MAX 64
+
+/* Sets it for all that is looked at from then on; 0: the maximum. Before any other thread starts. */
+void json_guard_set_depth(unsigned depth);
+
+extern const char json_guard_too_deep[]; /* the problem of a document that is nested deeper */
 
 /*
  * Finds the first document in `length` bytes of `text`: several may follow each other, separated by

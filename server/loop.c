@@ -80,7 +80,7 @@ struct inflater *
 loop_inflater(struct loop *loop)
 {
     if (loop->inflater == NULL)
-        loop->inflater = inflater_open(SERVER_FRAME_BYTES);
+        loop->inflater = inflater_open(server_frame_bytes(loop->server));
     return loop->inflater;
 }
 

@@ -47,8 +47,8 @@ set(const struct option_entry *entry, const char *source, const char *value,
         return OPTIONS_RUN;
     if (entry->expected != NULL)
         return complain(complaint, "%s: \"%.80s\" is not %s", source, value, entry->expected);
-    return complain(complaint, "%s: \"%.80s\" is not a number from %u to %u", source, value,
-                    entry->minimum, entry->maximum);
+    return complain(complaint, "%s: \"%.80s\" is not a number from %u to %u%s", source, value,
+                    entry->minimum, entry->maximum, entry->is_limit ? ", or none" : "");
 }
 
 static void
@@ -157,20 +157,36 @@ read_command_line(int argc, char **argv, bool *seen, struct options *options,
     return result;
 }
 
+/* CHATD_LIMITS: all limits but those that the command line, which wins, has. */
+static void
+turn_limits_off(const bool *seen, struct options *options)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option_entry *entry = &option_table[i];
+        bool taken = !entry->is_limit || seen[i] || entry->parse(entry, "none", options);
+        assert(taken);
+    }
+}
+
 static enum options_result
 read_environment(const bool *seen, struct options *options, const struct complaint *complaint)
 {
     enum options_result result = OPTIONS_RUN;
+    bool has_limits = false; /* --limits on the command line is about all of them */
 
     for (size_t i = 0; i < OPTION_COUNT && result == OPTIONS_RUN; i++) {
         const struct option_entry *entry = &option_table[i];
+        bool is_limits = strcmp(entry->name, "limits") == 0;
         char variable[VARIABLE_SIZE];
         const char *value;
-        if (seen[i] || entry->argument == NULL)
+        has_limits = has_limits || (is_limits && seen[i]);
+        if (seen[i] || entry->argument == NULL || (has_limits && entry->is_limit))
             continue;
         variable_name(entry, variable);
         value = getenv(variable);
-        if (value != NULL)
+        if (value != NULL && is_limits && strcmp(value, "none") == 0)
+            turn_limits_off(seen, options);
+        else if (value != NULL)
             result = set(entry, variable, value, options, complaint);
     }
     return result;

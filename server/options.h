@@ -39,7 +39,6 @@ struct options {
     unsigned max_clients;            /* --max-clients; 0: what the descriptor limit allows */
     unsigned max_rooms;              /* --max-rooms: rooms that run at a time */
     unsigned max_rooms_per_client;   /* --max-rooms-per-client */
-    unsigned limit_messages;         /* --limit-messages: posts a second for a client; 0: none */
     unsigned room_grace_ms;          /* --room-grace: how long an empty room goes on running, ms */
     unsigned token_lifetime_s;       /* --token-lifetime: until a token that is not used ends, s */
     unsigned presence_grace_ms;      /* --presence-grace: until one without a connection left, ms */
@@ -48,7 +47,19 @@ struct options {
     unsigned ping_after_s;           /* --ping-after: silence until a ping is sent, s */
     unsigned idle_timeout_s;         /* --idle-timeout: silence until the connection ends, s */
     bool compression;                /* --compression=on|off */
-    bool check;                      /* --check: validate and exit */
+    const char *trusted_proxy;       /* --trusted-proxy: whose X-Forwarded-… count, or NULL */
+    /* --limit-…; 0 in each: none. */
+    unsigned limit_connections;    /* clients of an address at a time */
+    unsigned limit_connects;       /* requests of an address, a minute */
+    unsigned limit_messages;       /* messages of a user, a second */
+    unsigned limit_messages_burst; /* and at once, after a pause */
+    unsigned limit_registrations;  /* accounts made from an address, an hour */
+    unsigned limit_logins;         /* failed logins to an account until there are pauses */
+    unsigned limit_body;           /* of a request, bytes */
+    unsigned limit_json_depth;     /* of objects and arrays in each other */
+    unsigned limit_json_size;      /* of a WebSocket message, bytes */
+    unsigned limit_head_time_s;    /* for the head of a request to come */
+    bool check;                    /* --check: validate and exit */
 };
 
 enum options_result {

@@ -1,6 +1,9 @@
 #include "server/options_table.h"
 
+#include "server/json_guard.h"
 #include "server/origin.h"
+#include "server/peer.h"
+#include "server/server.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -41,9 +44,46 @@ parse_number(const struct option_entry *entry, const char *value, struct options
 static bool
 parse_limit(const struct option_entry *entry, const char *value, struct options *options)
 {
+    const unsigned none = 0;
+
     if (strcmp(value, "none") != 0)
         return parse_number(entry, value, options);
-    options->limit_messages = 0;
+    memcpy((char *)options + entry->offset, &none, sizeof(none));
+    return true;
+}
+
+/* N[:BURST]; without a burst, that of a second. */
+static bool
+parse_messages(const struct option_entry *entry, const char *value, struct options *options)
+{
+    const char *colon = strchr(value, ':');
+    size_t length = colon != NULL ? (size_t)(colon - value) : strlen(value);
+    char rate[16];
+
+    if (strcmp(value, "none") == 0)
+        return parse_limit(entry, value, options);
+    if (length >= sizeof(rate))
+        return false;
+    memcpy(rate, value, length);
+    rate[length] = '\0';
+    if (!parse_number(entry, rate, options))
+        return false;
+    options->limit_messages_burst = options->limit_messages;
+    return colon == NULL ||
+           (parse_digits(colon + 1, entry->maximum, &options->limit_messages_burst) &&
+            options->limit_messages_burst > 0);
+}
+
+/* All of them at once; what comes behind it holds again. */
+static bool
+parse_limits(const struct option_entry *entry, const char *value, struct options *options)
+{
+    (void)entry;
+    if (strcmp(value, "none") != 0)
+        return false;
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (option_table[i].is_limit && !option_table[i].parse(&option_table[i], value, options))
+            return false;
     return true;
 }
 
@@ -126,6 +166,12 @@ parse_registration(const struct option_entry *entry, const char *value, struct o
         return false;
     options->registration = found;
     return true;
+}
+
+static bool
+parse_proxies(const struct option_entry *entry, const char *value, struct options *options)
+{
+    return peer_list_is_valid(value) && parse_string(entry, value, options);
 }
 
 static bool
@@ -247,6 +293,14 @@ const struct option_entry option_table[] = {
         .parse = parse_registration,
     },
     {
+        .name = "trusted-proxy",
+        .argument = "LIST",
+        .help = "proxies whose X-Forwarded-For counts, such as 127.0.0.1,10.0.0.0/8",
+        .expected = "a list, with commas, of addresses and ADDRESS/BITS",
+        .parse = parse_proxies,
+        .offset = offsetof(struct options, trusted_proxy),
+    },
+    {
         .name = "redis",
         .argument = "URL",
         .help = "a Redis that connects instances: redis://HOST, redis+unix:///PATH",
@@ -306,15 +360,111 @@ const struct option_entry option_table[] = {
         .maximum = 65535,
     },
     {
-        .name = "limit-messages",
-        .argument = "N|none",
-        .initial = "none",
-        .help = "messages a second that one client may send",
-        .expected = "a number from 1 to 1000000, or none",
+        .name = "limits",
+        .argument = "none",
+        .help = "no limits but those given behind it; each may be none, too",
+        .expected = "none",
+        .parse = parse_limits,
+    },
+    {
+        .name = "limit-connections",
+        .argument = "N",
+        .initial = "512",
+        .help = "clients of one address at a time",
         .parse = parse_limit,
+        .offset = offsetof(struct options, limit_connections),
+        .minimum = 1,
+        .maximum = MILLION,
+        .is_limit = true,
+    },
+    {
+        .name = "limit-connects",
+        .argument = "N",
+        .initial = "3000",
+        .help = "requests a minute of one address",
+        .parse = parse_limit,
+        .offset = offsetof(struct options, limit_connects),
+        .minimum = 1,
+        .maximum = MILLION,
+        .is_limit = true,
+    },
+    {
+        .name = "limit-messages",
+        .argument = "N[:BURST]",
+        .initial = "20:100",
+        .help = "messages a second of one user, and at once",
+        .expected = "N or N:BURST with numbers from 1 to 1000000, or none",
+        .parse = parse_messages,
         .offset = offsetof(struct options, limit_messages),
         .minimum = 1,
         .maximum = MILLION,
+        .is_limit = true,
+    },
+    {
+        .name = "limit-registrations",
+        .argument = "N",
+        .initial = "100",
+        .help = "accounts an hour made from one address",
+        .parse = parse_limit,
+        .offset = offsetof(struct options, limit_registrations),
+        .minimum = 1,
+        .maximum = MILLION,
+        .is_limit = true,
+    },
+    {
+        .name = "limit-logins",
+        .argument = "N",
+        .initial = "10",
+        .help = "failed logins to one account until there are pauses",
+        .parse = parse_limit,
+        .offset = offsetof(struct options, limit_logins),
+        .minimum = 1,
+        .maximum = 10000,
+        .is_limit = true,
+    },
+    {
+        .name = "limit-body",
+        .argument = "BYTES",
+        .initial = "65536",
+        .help = "bytes of a request's body",
+        .parse = parse_limit,
+        .offset = offsetof(struct options, limit_body),
+        .minimum = 1024,
+        .maximum = 1u << 24,
+        .is_limit = true,
+    },
+    {
+        .name = "limit-json-depth",
+        .argument = "N",
+        .initial = "16",
+        .help = "objects and arrays within each other",
+        .parse = parse_limit,
+        .offset = offsetof(struct options, limit_json_depth),
+        .minimum = 4,
+        .maximum = JSON_GUARD_DEPTH_MAX,
+        .is_limit = true,
+    },
+    {
+        .name = "limit-json-size",
+        .argument = "BYTES",
+        .initial = "65536",
+        .help = "bytes of a WebSocket message",
+        .parse = parse_limit,
+        .offset = offsetof(struct options, limit_json_size),
+        .minimum = 1024,
+        .maximum = SERVER_FRAME_BYTES,
+        .is_limit = true,
+    },
+    {
+        .name = "limit-head-time",
+        .argument = "SECONDS",
+        .initial = "5",
+        .help = "seconds for the head of a request to come",
+        .parse = parse_limit,
+        .offset = offsetof(struct options, limit_head_time_s),
+        .minimum = 1,
+        .maximum = 3600,
+        .is_limit = true,
     },
     {
         .name = "room-grace",

@@ -15,15 +15,16 @@ struct option_entry {
     const char *initial;  /* the default, as one would write it; NULL: zero */
     const char *help;     /* what it does, for --help */
     const char *expected; /* what a value must be, for a person; NULL: a number in the range */
-    enum option_action action;
     /* For OPTION_SET: takes the value over into the options; false when it is not as expected. */
     bool (*parse)(const struct option_entry *entry, const char *value, struct options *options);
     size_t offset;    /* of a string's or number's member in struct options */
     unsigned minimum; /* of a number */
     unsigned maximum;
+    enum option_action action;
+    bool is_limit; /* one of --limit-…: the number may be `none` as well, which is 0 */
 };
 
-#define OPTION_COUNT 26
+#define OPTION_COUNT 36
 
 extern const struct option_entry option_table[];
 

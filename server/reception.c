@@ -3,6 +3,8 @@
 #include "rooms/lock.h"
 #include "rooms/log.h"
 #include "server/handover.h"
+#include "server/peer.h"
+#include "server/rate_limit.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,7 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HEAD_MS  5000  /* in which the head has to be whole */
 #define CROWD_MS 1000  /* in which nobody has to make room for others */
 #define HEAD_MAX 16384 /* bytes that civetweb reads of a head */
 
@@ -29,17 +30,18 @@ static const char too_late[] = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 
 /* A connection whose head is not whole. */
 struct visit {
     int socket;
-    int64_t deadline; /* clock_monotonic_ms */
+    int64_t came; /* clock_monotonic_ms */
     struct sockaddr_in peer;
-    struct visit *next; /* who came later */
+    struct counted_holder *address; /* NULL where addresses are not counted */
+    struct visit *next;             /* who came later */
     struct visit *previous;
 };
 
 /* The one of this process: accept has no argument to say which. Used by civetweb's master thread. */
 static struct {
-    int base;
-    unsigned maximum;
-    int listener; /* civetweb's, under a number of ours; -1 until it first accepts */
+    struct reception_options options;
+    struct counted *addresses; /* of who waits */
+    int listener;              /* civetweb's, under a number of ours; -1 until it first accepts */
     int epoll;
     int timer;
     int bell;              /* [I] an eventfd: civetweb is to look whether it shall stop */
@@ -50,6 +52,7 @@ static struct {
     atomic_uint_fast64_t waiting;   /* [a] the list's length */
     atomic_uint_fast64_t timed_out; /* [a] */
     atomic_uint_fast64_t displaced; /* [a] */
+    atomic_uint_fast64_t crowded;   /* [a] */
     char head[HEAD_MAX];
 } reception = {.listener = -1, .epoll = -1, .timer = -1, .bell = -1};
 
@@ -59,7 +62,14 @@ static struct {
 static int64_t
 room_at(void)
 {
-    return reception.oldest->deadline - HEAD_MS + CROWD_MS;
+    return reception.oldest->came + CROWD_MS;
+}
+
+/* When the visit's time is over. */
+static int64_t
+deadline_of(const struct visit *visit)
+{
+    return reception.options.head_ms > 0 ? visit->came + reception.options.head_ms : INT64_MAX;
 }
 
 /* Has the timer say when the oldest one's time is over, or room can be made. */
@@ -68,8 +78,11 @@ set_timer(void)
 {
     struct itimerspec when = {0};
 
-    if (reception.oldest != NULL) {
-        int64_t at = reception.is_deaf ? room_at() : reception.oldest->deadline;
+    int64_t at = INT64_MAX;
+
+    if (reception.oldest != NULL)
+        at = reception.is_deaf ? room_at() : deadline_of(reception.oldest);
+    if (at != INT64_MAX) {
         when.it_value.tv_sec = at / 1000;
         when.it_value.tv_nsec = at % 1000 * 1000000;
     }
@@ -103,6 +116,8 @@ end_visit(struct visit *visit)
     else
         reception.newest = visit->previous;
     atomic_fetch_sub(&reception.waiting, 1);
+    if (visit->address != NULL)
+        counted_give(reception.addresses, &visit->address, 1);
     free(visit);
     if (reception.is_deaf)
         set_deaf(false);
@@ -134,7 +149,7 @@ send_away_late(void)
 
     if (read(reception.timer, &expirations, sizeof(expirations)) < 0)
         assert(errno == EAGAIN);
-    while (reception.oldest != NULL && reception.oldest->deadline <= clock_monotonic_ms()) {
+    while (reception.oldest != NULL && deadline_of(reception.oldest) <= clock_monotonic_ms()) {
         atomic_fetch_add(&reception.timed_out, 1);
         send_away(reception.oldest, too_late);
     }
@@ -170,28 +185,46 @@ look(int socket)
     return HEAD_PART;
 }
 
+/* Counts the visit with others of its address. Returns whether it may wait. */
+static bool
+count_address(struct visit *visit)
+{
+    in_addr_t address = visit->peer.sin_addr.s_addr;
+    unsigned maximum = reception.options.maximum_of_address;
+    unsigned char key[PEER_KEY_BYTES];
+
+    if (maximum == 0 || peer_list_has(reception.options.trusted_proxy, address))
+        return true;
+    peer_key_of(address, key);
+    int error = counted_take(reception.addresses, key, sizeof(key), 1, maximum, &visit->address);
+    if (error == -EAGAIN)
+        atomic_fetch_add(&reception.crowded, 1);
+    return error == 0;
+}
+
 /* Has the connection wait for the rest of its head. It is closed where that is not possible. */
 static void
 begin_visit(int low, const struct sockaddr_in *peer)
 {
-    struct visit *visit = malloc(sizeof(*visit));
-    int socket = fcntl(low, F_DUPFD_CLOEXEC, reception.base);
+    struct visit *visit = calloc(1, sizeof(*visit));
+    int socket = fcntl(low, F_DUPFD_CLOEXEC, reception.options.base);
 
     close(low);
-    if (visit == NULL || socket < 0) {
+    if (visit != NULL)
+        visit->peer = *peer;
+    if (visit == NULL || socket < 0 || !count_address(visit)) {
         if (socket >= 0)
             close(socket);
         free(visit);
         return;
     }
-    if (atomic_load(&reception.waiting) == reception.maximum) {
+    if (atomic_load(&reception.waiting) == reception.options.maximum) {
         atomic_fetch_add(&reception.displaced, 1);
         send_away(reception.oldest, NULL);
     }
-    *visit = (struct visit){.socket = socket,
-                            .deadline = clock_monotonic_ms() + HEAD_MS,
-                            .peer = *peer,
-                            .previous = reception.newest};
+    visit->socket = socket;
+    visit->came = clock_monotonic_ms();
+    visit->previous = reception.newest;
     if (reception.newest != NULL)
         reception.newest->next = visit;
     else
@@ -212,7 +245,7 @@ take_new(struct sockaddr_in *peer)
     socklen_t size = sizeof(*peer);
 
     /* Of a crowd that comes at once nobody is sent away before its head had time to come. */
-    if (reception.oldest != NULL && atomic_load(&reception.waiting) >= reception.maximum &&
+    if (reception.oldest != NULL && atomic_load(&reception.waiting) >= reception.options.maximum &&
         clock_monotonic_ms() < room_at()) {
         set_deaf(true);
         return -1;
@@ -288,7 +321,7 @@ close_all(void)
 static bool
 begin(int listener)
 {
-    reception.listener = fcntl(listener, F_DUPFD_CLOEXEC, reception.base);
+    reception.listener = fcntl(listener, F_DUPFD_CLOEXEC, reception.options.base);
     reception.epoll = epoll_create1(EPOLL_CLOEXEC);
     reception.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     int flags = reception.listener >= 0 ? fcntl(reception.listener, F_GETFL) : -1;
@@ -316,7 +349,7 @@ reception_accept(int listener, struct sockaddr *address, socklen_t *size)
     struct epoll_event event;
     int socket = -1;
 
-    if (reception.base == 0)
+    if (reception.options.base == 0)
         return accept4(listener, address, size, 0);   /* somebody else's */
     assert(address != NULL && *size >= sizeof(peer)); /* as civetweb calls it */
     if (reception.epoll < 0 && !begin(listener)) {
@@ -344,13 +377,18 @@ reception_accept(int listener, struct sockaddr *address, socklen_t *size)
 }
 
 int
-reception_open(int base, unsigned maximum)
+reception_open(const struct reception_options *options)
 {
+    int error = counted_open(&reception.addresses);
+    if (error != 0)
+        return error;
     reception.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (reception.bell < 0)
-        return -errno;
-    reception.base = base;
-    reception.maximum = maximum;
+    if (reception.bell < 0) {
+        error = -errno;
+        counted_close(&reception.addresses);
+        return error;
+    }
+    reception.options = *options;
     return 0;
 }
 
@@ -367,11 +405,12 @@ reception_ring(void)
 void
 reception_close(void)
 {
-    reception.base = 0;
+    reception.options.base = 0;
     while (reception.oldest != NULL)
         send_away(reception.oldest, NULL);
     close_all();
     close_one(&reception.bell);
+    counted_close(&reception.addresses);
     atomic_store(&reception.has_begun, false);
 }
 
@@ -381,4 +420,5 @@ reception_count(struct reception_counters *out)
     out->waiting = atomic_load(&reception.waiting);
     out->timed_out = atomic_load(&reception.timed_out);
     out->displaced = atomic_load(&reception.displaced);
+    out->crowded = atomic_load(&reception.crowded);
 }

@@ -20,13 +20,19 @@ struct reception_counters {
     uint64_t waiting;
     uint64_t timed_out; /* sent away, as their head was not whole in time */
     uint64_t displaced; /* sent away for others, as too many waited */
+    uint64_t crowded;   /* sent away, as too many of the same address waited */
 };
 
-/*
- * Opens it, just before civetweb is started. Descriptors of who waits are at least `base`; when more
- * than `maximum` would wait, the one that has longest is sent away. Returns 0 or -errno.
- */
-int reception_open(int base, unsigned maximum);
+struct reception_options {
+    int base;                    /* descriptors of who waits are at least that */
+    unsigned maximum;            /* who may wait; then the one that has longest is sent away */
+    unsigned maximum_of_address; /* of one address, but for a proxy's; 0: no limit */
+    const char *trusted_proxy;   /* a list of peer.h's, or NULL */
+    int64_t head_ms;             /* how long one may; 0: no limit */
+};
+
+/* Opens it, just before civetweb is started. Returns 0 or a negative errno. */
+int reception_open(const struct reception_options *options);
 
 /*
  * Has civetweb's thread that accepts look whether it is to stop, over and over: just before mg_stop.

@@ -8,6 +8,7 @@
 #include "server/bus.h"
 #include "server/handover.h"
 #include "server/http.h"
+#include "server/json_guard.h"
 #include "server/loop.h"
 #include "server/options.h"
 
@@ -206,6 +207,13 @@ check_directory_of(const char *path, char *why, size_t why_size)
     return error;
 }
 
+unsigned
+server_frame_bytes(const struct server *server)
+{
+    unsigned limit = server->options->limit_json_size;
+    return limit > 0 ? limit : SERVER_FRAME_BYTES;
+}
+
 int
 server_check(const struct options *options, char *why, size_t why_size)
 {
@@ -244,6 +252,7 @@ server_start(struct server *server, const struct options *options, char *why, si
     if (error != 0)
         return error;
     snprintf(why, why_size, "cannot start");
+    json_guard_set_depth(options->limit_json_depth);
     set_memory_limits();
     error = set_stack_size();
     if (error != 0)
@@ -259,10 +268,13 @@ server_start(struct server *server, const struct options *options, char *why, si
     explicit_bzero(secret, sizeof(secret));
     if (error != 0)
         goto close_repo;
+    error = limits_open(&server->limits, options);
+    if (error != 0)
+        goto close_pubsub;
     error = open_rooms(server);
     if (error != 0) {
         snprintf(why, why_size, "cannot open the rooms: %s", strerror(-error));
-        goto close_pubsub;
+        goto close_limits;
     }
     error = start_loops(server);
     if (error != 0) {
@@ -281,9 +293,11 @@ end_loops:
     for_loops(server, loop_join);
     rooms_close(&server->rooms);
     free_loops(server);
-    goto close_pubsub;
+    goto close_limits;
 close_rooms:
     rooms_close(&server->rooms);
+close_limits:
+    limits_close(&server->limits);
 close_pubsub:
     pubsub_close(&server->pubsub);
 close_repo:
@@ -323,6 +337,7 @@ server_stop(struct server *server)
     for_loops(server, loop_finish);
     rooms_close(&server->rooms);
     free_loops(server);
+    limits_close(&server->limits);
     pubsub_close(&server->pubsub);
     repo_close(&server->repo);
     log_info("stopped");

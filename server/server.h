@@ -5,6 +5,7 @@
 #define SERVER_SERVER_H
 
 #include "rooms/rooms.h"
+#include "server/limits.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -50,8 +51,12 @@ struct server {
     atomic_uint clients;                  /* [a] connections open */
     atomic_uint next_loop;                /* [a] who gets the next client */
     atomic_bool draining;                 /* [a] no new clients */
+    struct limits limits;                 /* its own locks */
     struct server_counters counters;      /* [a] */
 };
+
+/* The longest WebSocket message that is taken, in bytes. */
+unsigned server_frame_bytes(const struct server *server);
 
 /*
  * Says whether the options would do, and makes nothing: the descriptor limit, the folder of

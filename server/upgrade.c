@@ -8,6 +8,7 @@
 #include "server/identity.h"
 #include "server/options.h"
 #include "server/origin.h"
+#include "server/peer.h"
 #include "server/server.h"
 
 #include <civetweb.h>
@@ -28,7 +29,8 @@
  * time has to do with it.
  */
 struct visitor {
-    struct client *client; /* that it has become, held; NULL before */
+    struct client *client;          /* that it has become, held; NULL before */
+    struct counted_holder *address; /* counted with it */
     struct identity identity;
     bool deflates; /* permessage-deflate was accepted */
 };
@@ -54,6 +56,7 @@ upgrade_forget(struct upgrade *upgrade, const struct mg_connection *connection)
         client_rele(visitor->client);
     else
         atomic_fetch_sub(&upgrade->server->clients, 1);
+    limits_end_connection(upgrade->server, &visitor->address);
     identity_clear(&visitor->identity);
     free(visitor);
 }
@@ -90,26 +93,55 @@ identify(struct upgrade *upgrade, struct mg_connection *connection, struct ident
     return false;
 }
 
+/* Counts it among its address's, and among all; -EAGAIN, -ENFILE: there are as many as may be. */
+static int
+count_visitor(struct server *server, const struct peer *peer, struct visitor *visitor)
+{
+    int error = limits_begin_connection(server, peer, &visitor->address);
+
+    if (error == 0 && atomic_fetch_add(&server->clients, 1) >= server->max_clients) {
+        atomic_fetch_sub(&server->clients, 1);
+        limits_end_connection(server, &visitor->address);
+        error = -ENFILE;
+    }
+    return error;
+}
+
+static void
+refuse_visitor(struct upgrade *upgrade, struct mg_connection *connection, int error)
+{
+    struct event_error full = {.code = "server-full",
+                               .message = "As many clients are connected as may be.",
+                               .retry = true};
+    struct event_error many = {.code = "too-many-connections",
+                               .message = "As many clients are connected from your address as may "
+                                          "be.",
+                               .retry = true};
+
+    if (error == -EAGAIN)
+        refuse(upgrade, connection, "429 Too Many Requests", &many);
+    else
+        refuse(upgrade, connection, "503 Service Unavailable", &full);
+}
+
 /* Counts the connection as a client and keeps who it is; if it cannot, answers, and returns false. */
 static bool
 admit(struct upgrade *upgrade, struct mg_connection *connection, const struct identity *identity)
 {
     struct server *server = upgrade->server;
     struct visitor *visitor = calloc(1, sizeof(*visitor));
+    struct peer peer;
 
     upgrade_forget(upgrade, connection); /* of an upgrade that failed */
-    if (visitor != NULL && atomic_fetch_add(&server->clients, 1) < server->max_clients) {
+    peer_of(connection, server->options->trusted_proxy, &peer);
+    int error = visitor != NULL ? count_visitor(server, &peer, visitor) : -ENOMEM;
+    if (error == 0) {
         visitor->identity = *identity;
         mg_set_user_connection_data(connection, visitor);
         return true;
     }
-    if (visitor != NULL)
-        atomic_fetch_sub(&server->clients, 1);
     free(visitor);
-    refuse(upgrade, connection, "503 Service Unavailable",
-           &(struct event_error){.code = "server-full",
-                                 .message = "As many clients are connected as may be.",
-                                 .retry = true});
+    refuse_visitor(upgrade, connection, error);
     return false;
 }
 
@@ -265,8 +297,8 @@ start_client(struct upgrade *upgrade, struct visitor *visitor, int socket)
 {
     char close_frame[WEBSOCKET_CONTROL_FRAME_MAX];
 
-    int error = client_start(upgrade->server, socket, &visitor->identity, visitor->deflates,
-                             &visitor->client);
+    int error = client_start(upgrade->server, socket, &visitor->identity, &visitor->address,
+                             visitor->deflates, &visitor->client);
     identity_clear(&visitor->identity);
     if (error == 0)
         return 0;

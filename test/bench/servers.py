@@ -63,7 +63,7 @@ class Servers:
                 if kind == "chatd":
                     database = database or os.path.join(self.folder, "chat.db")
                     command = [CHATD, "--addr=127.0.0.1:0", f"--db={database}",
-                               "--limit-messages=none", *options]
+                               "--limits=none", *options]
                 else:
                     command = [BARE, *(["--batch"] if kind == "bare-batch" else []), *options]
                 self._start(command, os.path.join(self.folder, f"log-{i}"))

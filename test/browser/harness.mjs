@@ -84,7 +84,7 @@ export class Server {
 
   constructor(...options) {
     // Whoever goes is gone at once, so that no test has those of the one before in its list.
-    this.#options = ['--presence-grace=0', ...options]
+    this.#options = ['--presence-grace=0', '--limits=none', ...options]
     cleanups.push(() => {
       this.#process?.kill('SIGKILL')
       rmSync(this.#folder, { recursive: true, force: true })

@@ -182,7 +182,7 @@ async def run(options, plan, folder, world):
 
 async def start_instances(world, plan, folder, database, redis):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CHATD_")}
-    command = [CHATD, f"--db={database.path}", f"--redis={redis.url}",
+    command = [CHATD, "--limits=none", f"--db={database.path}", f"--redis={redis.url}",
                *(f"--{name}={value}" for name, value in plan.settings.items())]
     for index in range(plan.instances):
         world.instances.append(

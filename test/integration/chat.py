@@ -134,17 +134,23 @@ def is_sanitized():
         return re.search(rb"__[at]san_init", program.read()) is not None
 
 
+# But for the two that are as much the protocol's as a limit.
+NO_LIMITS = ("--limits=none", "--limit-json-depth=16", "--limit-body=65536")
+
+
 class Server:
     """A chatd with a free port and a database of its own.
 
     `folder` keeps the database: give a former server's to go on with it. `environment` is added to
     the process's; `limits` maps resource.RLIMIT_… to a value. `prefix` is a command to start it
-    under, which has to end in an exec. Who goes has left at once, unless the options say otherwise.
+    under, which has to end in an exec. Who goes has left at once, unless the options say otherwise; and there
+    are only the limits that they say, unless it is to be `limited` as usual.
     """
 
     started = []
 
-    def __init__(self, *options, folder=None, environment=None, limits=None, prefix=(), ready=True):
+    def __init__(self, *options, folder=None, environment=None, limits=None, prefix=(), ready=True,
+                 limited=False):
         self.folder = folder or temporary_folder()
         self.database = os.path.join(self.folder, "chat.db")
         self.log = []
@@ -159,6 +165,7 @@ class Server:
 
         self.process = subprocess.Popen(
             [*prefix, CHATD, "--addr=127.0.0.1:0", f"--db={self.database}", "--presence-grace=0",
+             *([] if limited else NO_LIMITS),
              *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             text=True, errors="replace", env={**clean, **(environment or {})}, preexec_fn=prepare)

@@ -115,4 +115,4 @@ async def _():
             assert each.answer()[:13] in (b"", b"HTTP/1.1 408 ")
 
 
-run()
+run("--limit-head-time=2")

@@ -5,7 +5,9 @@ import sqlite3
 from chat import *
 
 OPTIONS = ("addr", "db", "static", "user", "origin", "auth", "registration", "redis", "redis-prefix", "redis-password-file", "durability",
-           "max-clients", "max-rooms", "max-rooms-per-client", "limit-messages", "room-grace",
+           "max-clients", "max-rooms", "max-rooms-per-client", "trusted-proxy", "limits",
+           "limit-connections", "limit-connects", "limit-messages", "limit-registrations", "limit-logins",
+           "limit-body", "limit-json-depth", "limit-json-size", "limit-head-time", "room-grace",
            "presence-grace", "token-lifetime", "resume-limit", "outbox", "ping-after",
            "idle-timeout", "compression", "check", "help", "version")
 
@@ -64,6 +66,8 @@ def _():
             ("--addr=:65536", "addr"), ("--addr=", "addr"), ("--addr=127.0.0.1", "addr"),
             ("--db=", "db"), ("--check=yes", "check"), ("--max-rooms=0x", "max-rooms"),
             ("--room-grace=soon", "room-grace"), ("--limit-messages=-5", "limit-messages"),
+            ("--limits=some", "limits"), ("--limit-body=", "limit-body"),
+            ("--trusted-proxy=localhost", "trusted-proxy"),
             ("stray", "stray")):
         refused(chatd(option), word, status=2)
 

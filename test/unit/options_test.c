@@ -20,8 +20,9 @@ static const char *const variables[] = {"CHATD_ADDR",           "CHATD_DB",
                                         "CHATD_VERSION",        "CHATD_LIMIT_MESSAGES",
                                         "CHATD_MAX_CLIENTS",    "CHATD_PRESENCE_GRACE",
                                         "CHATD_TOKEN_LIFETIME", "CHATD_RESUME_LIMIT",
-                                        "CHATD_ORIGIN",         "CHATD_AUTH",
-                                        "CHATD_REGISTRATION"};
+                                        "CHATD_ORIGIN",         "CHATD_LIMITS",
+                                        "CHATD_LIMIT_CONNECTS", "CHATD_TRUSTED_PROXY",
+                                        "CHATD_AUTH",           "CHATD_REGISTRATION"};
 
 static void
 clear_environment(void)
@@ -74,7 +75,17 @@ test_defaults(void)
     ok(options.max_clients == 0, "--max-clients by the descriptors");
     ok(options.max_rooms == 10000, "--max-rooms=10000");
     ok(options.max_rooms_per_client == 256, "--max-rooms-per-client=256");
-    ok(options.limit_messages == 0, "--limit-messages=none");
+    ok(options.limit_messages == 20 && options.limit_messages_burst == 100,
+       "--limit-messages=20:100");
+    ok(options.limit_connections == 512 && options.limit_connects == 3000,
+       "--limit-connections=512, --limit-connects=3000");
+    ok(options.limit_registrations == 100 && options.limit_logins == 10,
+       "--limit-registrations=100, --limit-logins=10");
+    ok(options.limit_body == 65536 && options.limit_json_size == 65536 &&
+           options.limit_json_depth == 16,
+       "--limit-body=65536, --limit-json-size=65536, --limit-json-depth=16");
+    ok(options.limit_head_time_s == 5, "--limit-head-time=5");
+    ok(options.trusted_proxy == NULL, "no --trusted-proxy");
     ok(options.room_grace_ms == 5000, "--room-grace=5000");
     ok(options.presence_grace_ms == 10000, "--presence-grace=10000");
     ok(options.token_lifetime_s == 2592000, "--token-lifetime=2592000, 30 days");
@@ -118,6 +129,48 @@ static const struct value values[] = {
     {"--outbox", "CHATD_OUTBOX", "65536", &options.outbox_bytes, 65536, NULL},
     {"--addr", "CHATD_ADDR", ":0", &options.port, 0, NULL},
 };
+
+/* All limits together, and those of them that are given besides. */
+static void
+test_limits(void)
+{
+    ok(parse_one("--limits=none") == OPTIONS_RUN && options.limit_messages == 0 &&
+           options.limit_connections == 0 && options.limit_connects == 0 &&
+           options.limit_registrations == 0 && options.limit_logins == 0 &&
+           options.limit_body == 0 && options.limit_json_depth == 0 &&
+           options.limit_json_size == 0 && options.limit_head_time_s == 0,
+       "--limits=none turns every limit off");
+    ok(parse((char *[]){"--limits=none", "--limit-connects=7", NULL}) == OPTIONS_RUN &&
+           options.limit_connects == 7 && options.limit_messages == 0,
+       "but one that is given behind it");
+    ok(parse((char *[]){"--limit-connects=7", "--limits=none", NULL}) == OPTIONS_RUN &&
+           options.limit_connects == 0,
+       "not one before it");
+    ok(parse_one("--limit-messages=none") == OPTIONS_RUN && options.limit_messages == 0 &&
+           options.limit_connects == 3000,
+       "none turns one off");
+    ok(parse_one("--limit-messages=7") == OPTIONS_RUN && options.limit_messages == 7 &&
+           options.limit_messages_burst == 7,
+       "without a burst it is that of a second");
+    ok(parse_one("--limit-messages=7:9") == OPTIONS_RUN && options.limit_messages == 7 &&
+           options.limit_messages_burst == 9,
+       "with one it is that");
+    set_variable("CHATD_LIMITS", "none");
+    ok(parse((char *[]){NULL}) == OPTIONS_RUN && options.limit_messages == 0, "CHATD_LIMITS=none");
+    ok(parse_one("--limit-connects=7") == OPTIONS_RUN && options.limit_connects == 7 &&
+           options.limit_messages == 0,
+       "what the command line has is not turned off by it");
+    set_variable("CHATD_LIMIT_CONNECTS", "8");
+    ok(parse((char *[]){NULL}) == OPTIONS_RUN && options.limit_connects == 8,
+       "nor the other variables");
+    set_variable("CHATD_LIMITS", "some");
+    ok(parse((char *[]){NULL}) == OPTIONS_ERROR, "CHATD_LIMITS=some is refused");
+    clear_environment();
+    set_variable("CHATD_LIMIT_CONNECTS", "8");
+    ok(parse_one("--limits=none") == OPTIONS_RUN && options.limit_connects == 0,
+       "--limits=none wins over a variable");
+    clear_environment();
+}
 
 static bool
 is_set(const struct value *value)
@@ -247,9 +300,24 @@ static const struct mistake mistakes[] = {
     {"--max-rooms=99999999999999999999999",
      "--max-rooms: \"99999999999999999999999\" is not a number from 1 to 1000000"},
     {"--max-clients=none", "--max-clients: \"none\" is not a number from 0 to 1000000"},
-    {"--limit-messages=0", "--limit-messages: \"0\" is not a number from 1 to 1000000, or none"},
-    {"--limit-messages=nonee",
-     "--limit-messages: \"nonee\" is not a number from 1 to 1000000, or none"},
+    {"--limit-messages=0", "--limit-messages: \"0\" is not N or N:BURST with numbers from 1 "
+                           "to 1000000, or none"},
+    {"--limit-messages=5:", "--limit-messages: \"5:\" is not N or N:BURST with numbers from 1 "
+                            "to 1000000, or none"},
+    {"--limit-messages=5:0", "--limit-messages: \"5:0\" is not N or N:BURST with numbers from "
+                             "1 to 1000000, or none"},
+    {"--limit-messages=:5", "--limit-messages: \":5\" is not N or N:BURST with numbers from 1 "
+                            "to 1000000, or none"},
+    {"--limit-messages=1000000000000000:5",
+     "--limit-messages: \"1000000000000000:5\" is not N or N:BURST with numbers from 1 to "
+     "1000000, or none"},
+    {"--limit-connects=0", "--limit-connects: \"0\" is not a number from 1 to 1000000, or none"},
+    {"--limit-body=nonee",
+     "--limit-body: \"nonee\" is not a number from 1024 to 16777216, or none"},
+    {"--limit-json-depth=65", "--limit-json-depth: \"65\" is not a number from 4 to 64, or none"},
+    {"--limits=all", "--limits: \"all\" is not none"},
+    {"--trusted-proxy=localhost", "--trusted-proxy: \"localhost\" is not a list, with commas, of "
+                                  "addresses and ADDRESS/BITS"},
     {"--room-grace=3600001", "--room-grace: \"3600001\" is not a number from 0 to 3600000"},
     {"--token-lifetime=0", "--token-lifetime: \"0\" is not a number from 1 to 1000000000"},
     {"--resume-limit=0", "--resume-limit: \"0\" is not a number from 1 to 10000"},
@@ -359,6 +427,7 @@ main(void)
 {
     clear_environment();
     test_defaults();
+    test_limits();
     test_values();
     test_addresses();
     test_mistakes();
