@@ -29,13 +29,13 @@ REPO   := checkpointer log_file parameter schema sqlite sqlite_account sqlite_ap
           sqlite_invite_link sqlite_lease sqlite_missed sqlite_revocation sqlite_roll sqlite_room sqlite_secret \
           sqlite_session sqlite_user sqlite_user_data write_group
 ROOMS  := auditor catch_up document event event_chat fan_out hand_out historian history identifier lobby lobby_call_back lobby_presence \
-          lobby_reconcile lobby_subscriber lock log mailbox member membership name_fold registry room room_join \
+          lobby_reconcile lobby_revocation lobby_subscriber lock log mailbox member membership name_fold registry room room_join \
           room_members room_posts room_roll room_users rooms roster stack subscriber utf8 wake
-SERVER := admin admin_account admin_export admin_options admin_password \
-          answer api assets bus client client_close client_input client_member client_start command \
-          command_message command_room config_api confine counted counters extensions failure_limit futex_table handover \
-          http identity inflater json_guard key_hash key_table limits loop options options_table origin outbox password peer \
-          peer_request rate_limit reception server token upgrade websocket websocket_header
+SERVER := account_api admin admin_account admin_export admin_options admin_password \
+          answer api api_request assets body bus client client_close client_input client_member client_start command \
+          command_message command_room config_api confine counted counters credentials extensions failure_limit futex_table handover \
+          hasher http identity inflater json_guard key_hash key_table limits login loop options options_table origin outbox password peer \
+          peer_request rate_limit reception server session_api token upgrade websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)

@@ -68,7 +68,7 @@ int repo_session_revoke(struct repo *repo, const char *account_id, int64_t numbe
 /* Ends all of the account's sessions but for the one with the number `except` (0: all). */
 int repo_sessions_revoke(struct repo *repo, const char *account_id, int64_t except, int64_t now);
 
-/* The sessions are in use at `seen`: their end moves to `expires` where that is later by an hour. */
+/* The sessions are in use at `seen`: their end moves to `expires` where that is later. */
 int repo_sessions_extend(struct repo *repo, const int64_t *numbers, size_t count, int64_t seen,
                          int64_t expires);
 

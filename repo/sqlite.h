@@ -258,7 +258,7 @@ int revocation_add(struct connection *connection, const struct repo_revocation *
 int session_begin(struct connection *connection, const char *account_id,
                   const struct repo_session_start *start, int64_t now, int64_t *number);
 
-/* The session is in use: moves `seen` on, and its end where that is by an hour or more. */
+/* The session is in use: moves `seen` and its end on, never back. */
 int session_seen(struct connection *connection, int64_t number, int64_t seen, int64_t expires);
 
 /*

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define EXTENSION_MS "3600000" /* their end is indexed, so it moves in steps */
-
 /* ---- beginning ---------------------------------------------------------------------------- */
 
 /* Ends the session that was seen least recently, if the account has more than it may. */
@@ -221,8 +219,7 @@ int
 session_seen(struct connection *connection, int64_t number, int64_t seen, int64_t expires)
 {
     return statement_do(connection, STATEMENT_SESSION_SEEN,
-                        "UPDATE session SET seen = max(seen, ?2), expires = CASE WHEN "
-                        "expires <= ?3 - " EXTENSION_MS " THEN ?3 ELSE expires END "
+                        "UPDATE session SET seen = max(seen, ?2), expires = max(expires, ?3) "
                         "WHERE number = ?1",
                         PARAMETERS(with_number(number), with_number(seen), with_number(expires)));
 }

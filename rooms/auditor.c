@@ -2,7 +2,8 @@
 
 #include "pubsub/message.h"
 #include "pubsub/pubsub.h"
-#include "repo/repo.h"
+#include "repo/revocation.h"
+#include "repo/session.h"
 #include "rooms/lobby.h"
 #include "rooms/log.h"
 #include "rooms/registry.h"
@@ -13,22 +14,26 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define AUDIT_MS    1000 /* from one audit to the next */
-#define SETTLE_MS   100  /* in which what is under way arrives without a repair */
-#define RENEW_MS    1500 /* after this long the next audit renews the lease */
-#define LEASE_MS    6000 /* how long a lease that is not renewed lasts */
-#define TIDY_MS     60000
-#define TIDY_MAX    1000 /* identities that are removed in one go */
-#define EXPIRED_MAX 128  /* users that are told of in one go */
+#define AUDIT_MS      1000 /* from one audit to the next */
+#define SETTLE_MS     100  /* in which what is under way arrives without a repair */
+#define RENEW_MS      1500 /* after this long the next audit renews the lease */
+#define LEASE_MS      6000 /* how long a lease that is not renewed lasts */
+#define TIDY_MS       60000
+#define EXTEND_MS     3600000  /* after this long sessions in use are extended, or sooner */
+#define REVOCATION_MS 86400000 /* how long revocations are kept */
+#define TIDY_MAX      1000     /* identities that are removed in one go */
+#define EXPIRED_MAX   128      /* users that are told of in one go */
 
 struct auditor {
     struct rooms *rooms;  /* [I] */
     pthread_t thread;     /* [I] */
     bool started;         /* [T] of the main thread */
     atomic_bool stopping; /* [a] */
+    atomic_bool hurried;  /* [a] something was revoked */
     int64_t renewed;      /* [T] of the auditor; clock_monotonic_ms, when it was renewed last */
-    int64_t settled; /* [T] of the auditor; the same, when what was missing is looked for again */
-    int64_t tidied;  /* [T] of the auditor; the same, when expired identities were removed */
+    int64_t settled;  /* [T] of the auditor; the same, when what was missing is looked for again */
+    int64_t tidied;   /* [T] of the auditor; the same, when expired identities were removed */
+    int64_t extended; /* [T] of the auditor; the same, when sessions in use were extended */
 };
 
 /* Notes of every room what is stored and was not delivered. */
@@ -156,9 +161,26 @@ tidy(struct auditor *auditor, int64_t now)
     /* What is left of many is next. */
     if (error != 0 || removed < TIDY_MAX)
         auditor->tidied = clock_monotonic_ms();
+    if (error == 0)
+        error = repo_sessions_expire(auditor->rooms->repo, now, TIDY_MAX);
+    if (error == 0)
+        error = repo_revocations_expire(auditor->rooms->repo, now - REVOCATION_MS, TIDY_MAX);
     if (error == 0 && removed > 0)
         log_info("identities-expired count=%zu", removed);
     return error;
+}
+
+/* Before they end, if that is sooner. */
+static int
+extend_sessions(struct auditor *auditor)
+{
+    int64_t now = clock_monotonic_ms();
+    int64_t quarter = auditor->rooms->token_lifetime_ms / 4;
+
+    if (now - auditor->extended < (quarter < EXTEND_MS ? quarter : EXTEND_MS))
+        return 0;
+    auditor->extended = now;
+    return lobby_extend_sessions(auditor->rooms->lobby);
 }
 
 static void
@@ -178,7 +200,9 @@ audit(struct auditor *auditor)
     if (clock_monotonic_ms() - auditor->renewed >= RENEW_MS)
         report(renew_lease(auditor, now), "lease");
     report(expire_leases(auditor, now), "leases");
+    report(lobby_apply_revocations(auditor->rooms->lobby), "revocations");
     report(lobby_reconcile(auditor->rooms->lobby), "presence");
+    report(extend_sessions(auditor), "sessions");
     report(tidy(auditor, now), "identities");
 }
 
@@ -194,6 +218,8 @@ auditor_main(void *argument)
         int64_t now = clock_monotonic_ms();
         if (now >= auditor->settled)
             repair_rooms(auditor);
+        if (atomic_exchange(&auditor->hurried, false))
+            report(lobby_apply_revocations(auditor->rooms->lobby), "revocations");
         if (now < next)
             continue;
         audit(auditor);
@@ -240,6 +266,13 @@ auditor_stop(struct auditor *auditor)
     int error = pthread_join(auditor->thread, NULL);
     assert(error == 0);
     auditor->started = false;
+}
+
+void
+auditor_hurry(struct auditor *auditor)
+{
+    atomic_store(&auditor->hurried, true);
+    registry_wake(auditor->rooms->registry);
 }
 
 void

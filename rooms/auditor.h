@@ -28,4 +28,7 @@ void auditor_stop(struct auditor *auditor);
  */
 void auditor_close(struct auditor **pointer);
 
+/* Has it look at once for what was revoked. Any thread, without a lock; does not block. */
+void auditor_hurry(struct auditor *auditor);
+
 #endif

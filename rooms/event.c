@@ -16,8 +16,15 @@ event_welcome(const struct event_welcome *welcome)
 {
     struct document document = document_begin("welcome");
 
-    document_user(&document, "user", welcome->user_id, welcome->user_name);
-    document_string(&document, document.root, "token", welcome->token);
+    cJSON *user = document_object(&document, "user");
+    document_string(&document, user, "id", welcome->user_id);
+    document_string(&document, user, "name", welcome->user_name);
+    if (welcome->is_account)
+        document_bool(&document, user, "account", true);
+    if (welcome->is_admin)
+        document_bool(&document, user, "admin", true);
+    if (welcome->token != NULL)
+        document_string(&document, document.root, "token", welcome->token);
     document_integer(&document, document.root, "tokenExpires", welcome->token_expires);
     cJSON *server = document_object(&document, "server");
     document_string(&document, server, "version", welcome->version);
@@ -135,6 +142,14 @@ event_presence(bool online, const char *user_id, const char *user_name)
 }
 
 struct message *
+event_revocation(void)
+{
+    struct document document = document_begin("revoked");
+
+    return document_finish(&document, 0, 32);
+}
+
+struct message *
 event_invitation(const char *to_id, const char *from_id, const char *from_name, uint64_t last_seq)
 {
     struct document document = document_begin("join-room-private");
@@ -178,8 +193,14 @@ event_general_parse(const char *text, size_t length, struct event_general *out)
 
     cJSON *root = cJSON_ParseWithLength(text, length);
     const cJSON *sender = cJSON_GetObjectItemCaseSensitive(root, "sender");
-    if (!copy_string(root, "action", action, sizeof(action)) ||
-        !copy_string(sender, "id", out->user_id, sizeof(out->user_id)) ||
+    if (!copy_string(root, "action", action, sizeof(action)))
+        goto done;
+    if (strcmp(action, "revoked") == 0) {
+        out->kind = EVENT_REVOCATION;
+        error = 0;
+        goto done;
+    }
+    if (!copy_string(sender, "id", out->user_id, sizeof(out->user_id)) ||
         !copy_string(sender, "name", out->user_name, sizeof(out->user_name)))
         goto done;
     if (strcmp(action, "user-join") == 0)

@@ -21,7 +21,9 @@ struct message;
 struct event_welcome {
     const char *user_id;
     const char *user_name;
-    const char *token;
+    bool is_account;
+    bool is_admin;
+    const char *token;     /* NULL: the client's browser has it, out of reach of its page */
     int64_t token_expires; /* milliseconds since 1970 */
     const char *version;
     const char *instance;
@@ -92,12 +94,15 @@ struct message *event_presence(bool online, const char *user_id, const char *use
 struct message *event_invitation(const char *to_id, const char *from_id, const char *from_name,
                                  uint64_t last_seq);
 
+/* Tells, on the lobby's channel, that something is on the list of revocations. */
+struct message *event_revocation(void);
+
 /* What arrives on the lobby's channel. */
-enum event_kind { EVENT_USER_JOIN, EVENT_USER_LEFT, EVENT_INVITATION };
+enum event_kind { EVENT_USER_JOIN, EVENT_USER_LEFT, EVENT_INVITATION, EVENT_REVOCATION };
 
 struct event_general {
     enum event_kind kind;
-    char user_id[REPO_ID_SIZE];
+    char user_id[REPO_ID_SIZE]; /* these two but for a revocation */
     char user_name[REPO_USER_NAME_SIZE];
     char to_id[REPO_ID_SIZE]; /* of an invitation */
     uint64_t last_seq;        /* of an invitation */

@@ -2,6 +2,7 @@
 
 #include "pubsub/message.h"
 #include "pubsub/pubsub.h"
+#include "repo/revocation.h"
 #include "rooms/event.h"
 #include "rooms/log.h"
 #include "rooms/rooms.h"
@@ -125,6 +126,8 @@ lobby_open(struct rooms *rooms, struct lobby **out)
     if (error != 0)
         goto free_lobby;
     error = lobby_reconcile(lobby);
+    if (error == 0)
+        error = repo_revocations_last(rooms->repo, &lobby->revoked);
     if (error != 0)
         goto close_channel;
     error = -pthread_create(&lobby->subscriber, NULL, lobby_subscriber_main, lobby);

@@ -60,6 +60,21 @@ void lobby_restore(struct lobby *lobby);
  */
 int lobby_reconcile(struct lobby *lobby);
 
+/* Something is on the list of revocations: has all instances read it. Any thread; never blocks. */
+void lobby_tell_revoked(struct lobby *lobby);
+
+/*
+ * Reads what was revoked since it was called last, and has those dismissed whom it is about. The
+ * auditor only; blocks. Returns 0 or a negative errno of the repository.
+ */
+int lobby_apply_revocations(struct lobby *lobby);
+
+/*
+ * Keeps the sessions that somebody is connected by from expiring. The auditor only; blocks. Returns 0
+ * or a negative errno.
+ */
+int lobby_extend_sessions(struct lobby *lobby);
+
 /* How many users are online, everywhere. Any thread. */
 size_t lobby_online(struct lobby *lobby);
 

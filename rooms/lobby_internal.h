@@ -48,6 +48,7 @@ struct lobby {
     pthread_cond_t passed;              /* that it was set */
     atomic_bool closing;                /* [a] the mailbox is closed, or about to be */
     uint64_t version;                   /* [T] of the auditor: the users' version last compared */
+    int64_t revoked;      /* [T] of the auditor: the number of the last revocation that was read */
     atomic_bool settled;  /* [a] a crowd has come or gone: the auditor gives memory back */
     atomic_bool unstored; /* [a] a change may be missing: compare whatever the version says */
 };

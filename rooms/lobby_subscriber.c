@@ -7,6 +7,7 @@
 
 #include "pubsub/message.h"
 #include "pubsub/pubsub.h"
+#include "rooms/auditor.h"
 #include "rooms/event.h"
 #include "rooms/log.h"
 #include "rooms/rooms.h"
@@ -141,8 +142,12 @@ apply(struct lobby *lobby, struct message *message)
     case EVENT_INVITATION:
         members = invited(lobby, &event, &count);
         break;
+    case EVENT_REVOCATION:
+        break;
     }
     lock_drop(&lobby->lock);
+    if (event.kind == EVENT_REVOCATION)
+        auditor_hurry(lobby->rooms->auditor);
     for (size_t i = 0; i < count; i++)
         accept(lobby, &event, members[i]);
     free(members);

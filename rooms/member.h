@@ -55,6 +55,11 @@ struct member_operations {
      * member_drained is called once less waits, or the member is gone.
      */
     bool (*is_behind)(struct member *member);
+    /*
+     * It may not be here any more: sends the document, then closes, with the word, which is constant,
+     * as the reason. Called with the lobby's lock held, perhaps before `arrived`.
+     */
+    void (*dismiss)(struct member *member, struct message *document, const char *word);
     /* Takes one more reference. */
     void (*hold)(struct member *member);
     /* Gives one reference back. */

@@ -43,6 +43,17 @@ answer_text(struct mg_connection *connection, const char *status, const char *ty
 }
 
 void
+answer_empty(struct mg_connection *connection, const char *status)
+{
+    (void)mg_printf(connection,
+                    "HTTP/1.1 %s\r\n"
+                    "Cache-Control: no-store\r\n"
+                    "%s"
+                    "Connection: close\r\n\r\n",
+                    status, assets_security_headers);
+}
+
+void
 answer_error(struct mg_connection *connection, const char *status, const struct event_error *error)
 {
     size_t length = 0;

@@ -25,7 +25,10 @@ bool answer_is_head(const struct mg_connection *connection);
 void answer_text(struct mg_connection *connection, const char *status, const char *type,
                  const char *text, size_t length);
 
-/* The same with the protocol's `error` document, and a Retry-After where that says `retry`. */
+/* Answers without a body; `status`, of 204, as above. */
+void answer_empty(struct mg_connection *connection, const char *status);
+
+/* As answer_text with the protocol's `error` document, and a Retry-After where that says `retry`. */
 void answer_error(struct mg_connection *connection, const char *status,
                   const struct event_error *error);
 

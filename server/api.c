@@ -1,46 +1,30 @@
 #include "server/api.h"
 
 #include "pubsub/message.h"
-#include "rooms/event.h"
 #include "rooms/history.h"
-#include "rooms/log.h"
+#include "server/account_api.h"
 #include "server/answer.h"
+#include "server/api_request.h"
 #include "server/config_api.h"
 #include "server/identity.h"
 #include "server/server.h"
+#include "server/session_api.h"
 
 #include <civetweb.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ROOT       "/api/"
 #define ROOMS      "/api/rooms/"
 #define MESSAGES   "/messages"
+#define SESSIONS   "/api/sessions/"
 #define DIGITS_MAX 16 /* of SERVER_SEQ_MAX */
 
 bool
 api_owns(const char *path)
 {
     return path != NULL && (strncmp(path, ROOT, strlen(ROOT)) == 0 || strcmp(path, "/api") == 0);
-}
-
-static int
-refuse(struct mg_connection *connection, const char *status, const char *code, const char *message)
-{
-    answer_error(connection, status,
-                 &(struct event_error){
-                     .code = code, .message = message, .retry = strcmp(code, "unavailable") == 0});
-    return (int)strtol(status, NULL, 10);
-}
-
-static int
-refuse_unavailable(struct mg_connection *connection, int error)
-{
-    log_warn(-error, "history-not-read");
-    return refuse(connection, "503 Service Unavailable", "unavailable",
-                  "The server cannot read this just now. Try again.");
 }
 
 /* The room's id in the path, empty where it is too long for one; false: the path is another one. */
@@ -104,39 +88,58 @@ serve_messages(struct server *server, struct mg_connection *connection, const ch
     struct message *message;
     size_t length;
 
-    int error = identity_find(server, connection, &identity);
+    int status = api_check_read(connection);
+    if (status == 0)
+        status = api_identify(server, connection, &identity);
+    if (status != 0)
+        return status;
     identity_clear(&identity);
-    if (error == -ENODATA || error == -EACCES)
-        return refuse(connection, ANSWER_UNAUTHORIZED, "bad-token",
-                      "This takes a token that is known and not expired.");
-    if (error != 0)
-        return refuse_unavailable(connection, error);
     if (!range_of(connection, &range))
-        return refuse(connection, "400 Bad Request", "bad-request",
-                      "`before` or `after` must be a whole number, and `limit` one from 1.");
-    error = history_read_for(&server->rooms, room_id, identity.id, &range, &message);
+        return api_refuse(connection, "400 Bad Request", "bad-request",
+                          "`before` or `after` must be a whole number, and `limit` one from 1.");
+    int error = history_read_for(&server->rooms, room_id, identity.id, &range, &message);
     if (error == -ENOENT)
-        return refuse(connection, "403 Forbidden", "not-a-member", "You are not in this room.");
+        return api_refuse(connection, "403 Forbidden", "not-a-member", "You are not in this room.");
     if (error != 0)
-        return refuse_unavailable(connection, error);
+        return api_refuse_unavailable(connection, error, "history-not-read");
     const char *text = message_text(message, &length);
     answer_text(connection, "200 OK", "application/json; charset=utf-8", text, length);
     message_rele(message);
     return 200;
 }
 
+static int
+serve_config(struct server *server, struct mg_connection *connection)
+{
+    return config_api_serve(server, connection);
+}
+
+static const struct {
+    const char *path;
+    int (*serve)(struct server *server, struct mg_connection *connection);
+} paths[] = {
+    {CONFIG_API_PATH, serve_config},
+    {"/api/register", account_api_register},
+    {"/api/login", account_api_login},
+    {"/api/logout", session_api_logout},
+    {"/api/me", session_api_me},
+    {"/api/password", session_api_password},
+    {"/api/sessions/revoke-others", session_api_revoke_others},
+};
+
 int
 api_serve(struct server *server, struct mg_connection *connection)
 {
-    const struct mg_request_info *request = mg_get_request_info(connection);
+    const char *path = mg_get_request_info(connection)->local_uri;
     char room_id[REPO_ID_SIZE];
 
-    if (strcmp(request->local_uri, CONFIG_API_PATH) == 0)
-        return config_api_serve(server, connection);
-    if (!room_of(request->local_uri, room_id))
-        return refuse(connection, "404 Not Found", "not-found", "There is nothing here.");
-    if (strcmp(request->request_method, "GET") != 0 && !answer_is_head(connection))
-        return refuse(connection, "405 Method Not Allowed\r\nAllow: GET, HEAD", "bad-request",
-                      "Only GET and HEAD are answered here.");
-    return serve_messages(server, connection, room_id);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (strcmp(path, paths[i].path) == 0)
+            return paths[i].serve(server, connection);
+    }
+    if (strncmp(path, SESSIONS, strlen(SESSIONS)) == 0)
+        return session_api_revoke(server, connection, path + strlen(SESSIONS));
+    if (room_of(path, room_id))
+        return serve_messages(server, connection, room_id);
+    return api_refuse(connection, "404 Not Found", "not-found", "There is nothing here.");
 }

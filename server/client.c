@@ -34,8 +34,15 @@ client_rele(struct client *client)
 void
 client_abort(struct client *client, uint16_t code)
 {
+    client_abort_because(client, code, NULL);
+}
+
+void
+client_abort_because(struct client *client, uint16_t code, const char *reason)
+{
     lock_take(&client->lock);
     client->close_code = code;
+    client->close_reason = reason;
     client->deaf = true;
     lock_drop(&client->lock);
     loop_ask(client->loop, client, LOOP_CLOSE);
@@ -142,6 +149,7 @@ close_as_asked(struct client *client)
 
     lock_take(&client->lock);
     uint16_t code = client->close_code;
+    const char *reason = client->close_reason;
     lock_drop(&client->lock);
     if (client->closing)
         return;
@@ -158,7 +166,7 @@ close_as_asked(struct client *client)
         client_close(client, code, "data before the handshake");
         break;
     default:
-        client_close(client, code, "the server cannot store this");
+        client_close(client, code, reason != NULL ? reason : "the server cannot store this");
         break;
     }
 }

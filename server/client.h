@@ -43,6 +43,7 @@ struct client {
     char *partial;                    /* [T] an incomplete frame, or NULL */
     int64_t heard;                    /* [T] clock_monotonic_ms, when something came last */
     struct counted_holder *address;   /* [T] a connection of its address's */
+    const char *close_reason;         /* [m] a constant word that goes with close_code, or NULL */
     struct client *newer;             /* [T] of the loop's list */
     struct client *older;             /* [T] */
     struct client *next_asked;        /* [loop's lock] */
@@ -79,6 +80,9 @@ int client_start(struct server *server, int socket, const struct identity *ident
 
 /* Has the client closed with the code. Any thread; never blocks. */
 void client_abort(struct client *client, uint16_t code);
+
+/* The same with a reason, which is constant. */
+void client_abort_because(struct client *client, uint16_t code, const char *reason);
 
 /* Sends a message that is for this client alone, and gives the caller's reference back. */
 void client_send(struct client *client, struct message *message);

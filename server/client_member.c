@@ -20,6 +20,19 @@ hold_member(struct member *member)
     client_hold(client_of(member));
 }
 
+/* The document may be lost with memory short: the Close says it as well. */
+static void
+dismiss(struct member *member, struct message *document, const char *word)
+{
+    struct client *client = client_of(member);
+
+    if (document != NULL) {
+        message_hold(document);
+        client_send(client, document);
+    }
+    client_abort_because(client, WEBSOCKET_CLOSE_POLICY, word);
+}
+
 static void
 release_member(struct member *member)
 {
@@ -180,6 +193,7 @@ const struct member_operations client_operations = {
     .answered = answered,
     .arrived = client_handle_arrival,
     .is_behind = is_behind,
+    .dismiss = dismiss,
     .hold = hold_member,
     .release = release_member,
 };

@@ -19,7 +19,9 @@ welcome(const struct client *client)
     struct event_welcome welcome = {
         .user_id = client->member.id,
         .user_name = client->member.name,
-        .token = client->secret->token,
+        .is_account = client->member.is_account,
+        .is_admin = atomic_load(&client->member.is_admin),
+        .token = client->secret->token[0] != '\0' ? client->secret->token : NULL,
         .token_expires = client->secret->expires,
         .version = CHATD_VERSION,
         .instance = server->rooms.instance,
@@ -44,6 +46,29 @@ client_forget_secret(struct client *client)
     client->secret = NULL;
 }
 
+/* Why somebody is not let in for good, as a word and for a person; NULL: it may try again. */
+static const char *
+refusal_of(int error, struct event_error *out)
+{
+    static const struct {
+        const char *code;
+        const char *message;
+        int error;
+    } table[] = {
+        {"session-revoked", "Your session has ended.", -ENOKEY},
+        {"banned", "You are banned from this server.", -EACCES},
+        {"name-taken", "This name is an account's.", -EADDRINUSE},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (table[i].error != error)
+            continue;
+        *out = (struct event_error){.code = table[i].code, .message = table[i].message};
+        return table[i].code;
+    }
+    return NULL;
+}
+
 /* Whatever comes of it, the loop serves the client from now on, if only to close it. */
 void
 client_handle_arrival(struct member *member, int error)
@@ -54,12 +79,15 @@ client_handle_arrival(struct member *member, int error)
         .message = "The server cannot let you in just now. Try again.",
         .retry = true,
     };
+    const char *word = refusal_of(error, &refusal);
     struct message *message = error == 0 ? welcome(client) : event_error(&refusal);
 
     client_forget_secret(client);
     if (message != NULL)
         client_send(client, message);
-    if (message == NULL || error != 0)
+    if (word != NULL)
+        client_abort_because(client, WEBSOCKET_CLOSE_POLICY, word);
+    else if (message == NULL || error != 0)
         client_abort(client, WEBSOCKET_CLOSE_INTERNAL_ERROR);
     loop_ask(client->loop, client, LOOP_START);
 }
@@ -78,7 +106,9 @@ client_new(struct server *server, const struct identity *identity, bool deflates
         return NULL;
     }
     secret->expires = identity->expires;
-    memcpy(secret->token, identity->token, sizeof(secret->token));
+    /* Who came by the cookie has it already, where no script sees it. */
+    memcpy(secret->token, identity->by_cookie ? "" : identity->token,
+           identity->by_cookie ? 1 : sizeof(secret->token));
     memcpy(client->name, identity->name, size);
     member_init(&client->member, &client_operations, identity->id, client->name);
     lock_init(&client->lock, LOCK_CLIENT);
@@ -88,6 +118,9 @@ client_new(struct server *server, const struct identity *identity, bool deflates
         websocket_decoder_allow_compressed(&client->decoder);
     outbox_init(&client->outbox, deflates);
     client->member.deflates = deflates;
+    client->member.is_account = identity->is_account;
+    client->member.session = identity->session;
+    atomic_init(&client->member.is_admin, identity->is_admin);
     client->secret = secret;
     client->server = server;
     client->loop = server->loops[atomic_fetch_add(&server->next_loop, 1) % server->loop_count];
@@ -105,6 +138,7 @@ client_start(struct server *server, int socket, const struct identity *identity,
     if (client == NULL)
         return -ENOMEM;
     token_hash(identity->token, stored.token_hash);
+    memcpy(stored.folded, identity->folded, sizeof(stored.folded));
     client->socket = socket;
     client->address = *address;
     client_hold(client); /* for the caller */

@@ -7,6 +7,7 @@
 #include "rooms/log.h"
 #include "server/bus.h"
 #include "server/handover.h"
+#include "server/hasher.h"
 #include "server/http.h"
 #include "server/json_guard.h"
 #include "server/loop.h"
@@ -281,13 +282,20 @@ server_start(struct server *server, const struct options *options, char *why, si
         snprintf(why, why_size, "cannot start the I/O loops: %s", strerror(-error));
         goto close_rooms;
     }
+    error = hasher_open(count_cores(), &server->hasher);
+    if (error != 0) {
+        snprintf(why, why_size, "cannot start the threads for passwords: %s", strerror(-error));
+        goto end_loops;
+    }
     error = http_start(server, &server->http, why, why_size);
     if (error != 0)
-        goto end_loops;
+        goto close_hasher;
     log_info("ready addr=%s version=%s instance=%s max-clients=%u", http_address(server->http),
              CHATD_VERSION, server->rooms.instance, server->max_clients);
     return 0;
 
+close_hasher:
+    hasher_close(&server->hasher);
 end_loops:
     stop_loops(server);
     for_loops(server, loop_join);
@@ -321,6 +329,7 @@ server_stop(struct server *server)
 
     log_info("draining clients=%u", atomic_load(&server->clients));
     atomic_store(&server->draining, true);
+    hasher_stop(server->hasher); /* for which HTTP's workers may wait */
     /* It waits for HTTP clients, for whom chat clients need not wait. */
     bool is_beside = pthread_create(&stopper, NULL, stop_http, server) == 0;
     rooms_drain(&server->rooms);
@@ -329,6 +338,7 @@ server_stop(struct server *server)
         http_stop(&server->http);
     else if (pthread_join(stopper, NULL) != 0)
         abort();
+    hasher_close(&server->hasher);
     for_loops(server, loop_join);
     /* From here on nothing waits for another process's lock: what cannot be stored is refused. */
     repo_hurry(server->repo);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct hasher;
 struct http;
 struct loop;
 struct options;
@@ -45,11 +46,13 @@ struct server {
     struct rooms rooms;                   /* its own locks */
     struct loop *loops[SERVER_LOOPS_MAX]; /* [I] */
     unsigned loop_count;                  /* [I] */
+    struct hasher *hasher;                /* [I] of passwords */
     struct http *http;                    /* [I] */
     unsigned max_clients;                 /* [I] */
     unsigned max_waiting;                 /* [I] connections whose request is not whole yet */
     atomic_uint clients;                  /* [a] connections open */
     atomic_uint next_loop;                /* [a] who gets the next client */
+    atomic_uint body_readers;             /* [a] workers that wait for the body of a request */
     atomic_bool draining;                 /* [a] no new clients */
     struct limits limits;                 /* its own locks */
     struct server_counters counters;      /* [a] */

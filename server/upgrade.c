@@ -70,6 +70,12 @@ identify(struct upgrade *upgrade, struct mg_connection *connection, struct ident
 
     if (error == 0)
         return true;
+    if (error == -EPERM) {
+        refuse(
+            upgrade, connection, "403 Forbidden",
+            &(struct event_error){.code = "banned", .message = "You are banned from this server."});
+        return false;
+    }
     if (error != -ENODATA && error != -EACCES) {
         log_warn(-error, "identity-not-read");
         refuse(upgrade, connection, "503 Service Unavailable",

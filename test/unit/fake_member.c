@@ -176,6 +176,13 @@ release(struct member *member)
     free(fake);
 }
 
+static void
+dismiss(struct member *member, struct message *document, const char *word)
+{
+    (void)word;
+    deliver(member, &document, 1);
+}
+
 static const struct member_operations operations = {
     .deliver = deliver,
     .deliver_list = deliver,
@@ -183,6 +190,7 @@ static const struct member_operations operations = {
     .answered = answered,
     .arrived = arrived,
     .is_behind = is_behind,
+    .dismiss = dismiss,
     .hold = hold,
     .release = release,
 };

@@ -1,0 +1,158 @@
+#include "server/body.h"
+
+#include "rooms/event.h"
+#include "rooms/lock.h"
+#include "rooms/utf8.h"
+#include "server/answer.h"
+#include "server/json_guard.h"
+#include "server/options.h"
+#include "server/server.h"
+
+#include <civetweb.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define BODY_MAX    (1 << 20) /* without a limit */
+#define READ_MS     5000      /* for all of it */
+#define READERS_MAX 8         /* workers that wait for bodies at a time: half of them */
+#define JSON_TYPE   "application/json"
+
+cJSON *
+body_parse(const char *text, size_t length, const char **problem)
+{
+    size_t start;
+    size_t end = length;
+
+    *problem = "The body must be valid UTF-8.";
+    if (!utf8_is_valid(text, length))
+        return NULL;
+    *problem = "The body must be a JSON object.";
+    const char *found = NULL;
+    if (!json_guard_next(text, length, &start, &end, &found) || found != NULL) {
+        *problem = found != NULL ? found : *problem;
+        return NULL;
+    }
+    size_t rest_start, rest_end;
+    if (json_guard_next(text + end, length - end, &rest_start, &rest_end, &found))
+        return NULL;
+    return cJSON_ParseWithLength(text + start, end - start);
+}
+
+/* Clears every string of the object, names too. */
+static void
+clear(cJSON *item)
+{
+    for (; item != NULL; item = item->next) {
+        if (item->valuestring != NULL)
+            sodium_memzero(item->valuestring, strlen(item->valuestring));
+        clear(item->child); /* as deep as the guard lets through */
+    }
+}
+
+void
+body_free(cJSON *body)
+{
+    clear(body);
+    cJSON_Delete(body);
+}
+
+const char *
+body_string(const cJSON *body, const char *key)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(body, key));
+}
+
+static bool
+is_json(const struct mg_connection *connection)
+{
+    const char *type = mg_get_header(connection, "Content-Type");
+    size_t length = strlen(JSON_TYPE);
+
+    if (type == NULL || strncasecmp(type, JSON_TYPE, length) != 0)
+        return false;
+    type += length;
+    type += strspn(type, " \t");
+    return *type == '\0' || *type == ';';
+}
+
+/*
+ * Reads what comes. Returns its length, -EMSGSIZE when it is too much, -ETIMEDOUT when it does not
+ * come, or -ECONNRESET.
+ */
+static int
+receive(struct mg_connection *connection, char *buffer, size_t size)
+{
+    int64_t expected = mg_get_request_info(connection)->content_length;
+    int64_t deadline = clock_monotonic_ms() + READ_MS;
+    size_t length = 0;
+
+    if (expected > (int64_t)size)
+        return -EMSGSIZE;
+    /* A byte at a time: civetweb waits for all that it is asked for, however long each byte takes. */
+    for (;;) {
+        char byte;
+        int count = mg_read(connection, &byte, 1);
+        if (count == 0)
+            break;
+        if (count < 0 || clock_monotonic_ms() > deadline)
+            return count < 0 ? -ECONNRESET : -ETIMEDOUT;
+        if (length == size)
+            return -EMSGSIZE;
+        buffer[length++] = byte;
+    }
+    if (expected >= 0 && length < (size_t)expected)
+        return clock_monotonic_ms() >= deadline ? -ETIMEDOUT : -ECONNRESET;
+    return (int)length;
+}
+
+static int
+refuse(struct mg_connection *connection, int status, const char *line, const char *code,
+       const char *message)
+{
+    answer_error(connection, line,
+                 &(struct event_error){.code = code, .message = message, .retry = status == 503});
+    return status;
+}
+
+static int
+read_text(struct server *server, struct mg_connection *connection, char *buffer, size_t size,
+          cJSON **out)
+{
+    const char *problem;
+
+    int length = receive(connection, buffer, size);
+    if (length == -EMSGSIZE) {
+        limits_count(server, LIMIT_BODY, mg_get_request_info(connection)->remote_addr);
+        return refuse(connection, 413, "413 Content Too Large", "too-long",
+                      "The body of this request is too long.");
+    }
+    if (length < 0)
+        return refuse(connection, 408, "408 Request Timeout", "bad-request",
+                      "The body of this request did not come.");
+    *out = body_parse(buffer, (size_t)length, &problem);
+    sodium_memzero(buffer, (size_t)length);
+    if (*out == NULL)
+        return refuse(connection, 400, "400 Bad Request", "bad-json", problem);
+    return 0;
+}
+
+int
+body_read(struct server *server, struct mg_connection *connection, cJSON **out)
+{
+    if (!is_json(connection))
+        return refuse(connection, 415, "415 Unsupported Media Type", "bad-request",
+                      "This takes a body of the type application/json.");
+    size_t size = server->options->limit_body > 0 ? server->options->limit_body : BODY_MAX;
+    char *buffer = malloc(size);
+    bool may = atomic_fetch_add(&server->body_readers, 1) < READERS_MAX;
+    int status = buffer == NULL || !may ? refuse(connection, 503, "503 Service Unavailable", "busy",
+                                                 "The server is busy. Try again.")
+                                        : read_text(server, connection, buffer, size, out);
+    atomic_fetch_sub(&server->body_readers, 1);
+    free(buffer);
+    return status;
+}

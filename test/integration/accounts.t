@@ -1,0 +1,182 @@
+#!/usr/bin/python3 -B
+"""Accounts over HTTP: registering, logging in and out, who one is, and the connections of accounts."""
+from accounts import *
+
+
+@test("who registers is given a token, and the first one is an admin")
+async def _(server):
+    ann = register(server, "Ann")
+    assert ann["admin"] is True and ann["user"]["name"] == "Ann" and ann["tokenExpires"] > 0, ann
+    bob = register(server, " Bob ")
+    equal((bob["admin"], bob["user"]["name"]), (False, "Bob"), "the second one")
+    client = await connect_as(server, bob["token"])
+    equal(client.welcome["user"], {**bob["user"], "account": True}, "who is welcomed")
+    equal(client.token, bob["token"], "the token")
+    admin = await connect_as(server, ann["token"])
+    equal(admin.welcome["user"], {**ann["user"], "account": True, "admin": True}, "the admin")
+
+
+@test("what a registration must not be is refused")
+def _(server):
+    def attempt(status, code, **fields):
+        refused(post(server, "register", {"username": "New", "password": PASSWORD, **fields}),
+                status, code)
+
+    for name in ["", " ", "x" * 65, "a\nb", None, 7, ["x"]]:
+        attempt(400, "bad-name", username=name)
+    for password in ["", "1234567", "äöüäöüä", "x" * 1025, None, 12345678]:
+        attempt(400, "bad-password", password=password)
+    attempt(409, "name-taken", username="ANN")
+    attempt(409, "name-taken", username="Ａｎｎ")
+    equal(len(register(server, "Eight", "äöüäöüäö")["token"]), 43, "a token's length")
+
+
+@test("a body that is no JSON object is refused")
+def _(server):
+    for body in ["", "{", "[]", "7", '"x"', "{}{}", "{} x", '{"a":' * 17 + "1" + "}" * 17,
+                 b'{"username":"\xff"}', '{"a":"\\u0000"}', "\0"]:
+        refused(post(server, "login", body), 400, "bad-json")
+    refused(post(server, "login", "{}"), 400, "bad-request")
+    refused(post(server, "login", {"username": 1, "password": PASSWORD}), 400, "bad-request")
+    for kind in ["text/plain", "application/jsonp", "application/x-www-form-urlencoded", ""]:
+        refused(post(server, "login", "{}", Content_Type=kind), 415, "bad-request")
+    refused(post(server, "login", " " * 65537), 413, "too-long")
+    refused(post(server, "login", " " * 65536), 400, "bad-json")
+    answer = post(server, "login", {"username": "Ann", "password": PASSWORD},
+                  Content_Type="Application/JSON; charset=utf-8")
+    equal(answer.status, 200, "with a charset")
+
+
+@test("a body that comes in chunks is taken, and one that does not come is not waited for for ever")
+def _(server):
+    import socket as sockets
+    text = json.dumps({"username": "Ann", "password": PASSWORD}).encode()
+    head = "POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+    def begin(rest):
+        raw = sockets.create_connection(("127.0.0.1", server.port), LIMIT)
+        raw.sendall(head.encode() + rest)
+        return raw
+
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(each), each) for each in (text[:9], text[9:], b""))
+    slow = begin(b"Content-Length: 99\r\n\r\n{")
+    with begin(b"Transfer-Encoding: chunked\r\n\r\n" + chunks) as raw:
+        assert raw.recv(12) == b"HTTP/1.1 200", "the answer to what came in chunks"
+    with begin(b"Content-Length: 9\r\n\r\n{") as raw:
+        raw.shutdown(sockets.SHUT_WR)
+        assert raw.recv(12) in (b"HTTP/1.1 408", b""), "the answer to who has gone"
+    with slow:
+        assert slow.recv(12) == b"HTTP/1.1 408", "the answer to what did not come"
+
+
+@test("who logs in has a session, under any spelling of the name")
+async def _(server):
+    first, second = login(server, "Ann"), login(server, "aNN")
+    assert first["token"] != second["token"] and first["user"] == second["user"], (first, second)
+    equal(first["admin"], True, "admin")
+    ann = await connect_as(server, second["token"], in_header=True)
+    equal(ann.id, first["user"]["id"], "who is connected")
+
+
+@test("a wrong password and an unknown name are the same answer")
+def _(server):
+    answers = [post(server, "login", {"username": name, "password": password})
+               for name, password in [("Ann", "wrong password"), ("Nobody", PASSWORD),
+                                      ("\x01", PASSWORD), ("Ann", "x" * 2000)]]
+    for answer in answers:
+        refused(answer, 401, "bad-login")
+        equal(answer.body, answers[0].body, "the answer")
+
+
+@test("a client of the tutorial's gets the bare token")
+async def _(server):
+    user = {"username": "Bob", "password": PASSWORD, "name": "", "token": ""}
+    for accept in ["application/json, text/plain, */*", "text/html"]:
+        answer = post(server, "login", user, Accept=accept)
+        equal(answer.status, 200, "status")
+        assert isinstance(answer.body, str) and len(answer.body) == 43, (accept, answer.body)
+        assert answer.headers["Content-Type"].startswith("text/plain"), answer.headers
+    bob = await connect_as(server, answer.body)
+    equal(bob.name, "Bob", "who is connected")
+    equal(len(post(server, "login", user, Accept="*/*").body["token"]), 43, "the token's length")
+    refused(post(server, "login", {**user, "password": "wrong one"}, Accept="text/plain"),
+            401, "bad-login")
+
+
+@test("a page has its session in a cookie that no script sees")
+async def _(server):
+    answer = post(server, "login", {"username": "Bob", "password": PASSWORD, "cookie": True})
+    assert "token" not in answer.body and answer.body["user"]["name"] == "Bob", answer.body
+    cookie = answer.cookie
+    equal((cookie["httponly"], cookie["samesite"], cookie["path"], cookie["secure"],
+           cookie["max-age"]), (True, "Strict", "/", "", "2592000"), "the cookie's attributes")
+    bob = await connect_by_cookie(server, cookie.value)
+    equal(bob.welcome["user"], {**answer.body["user"], "account": True}, "who is welcomed")
+    assert "token" not in bob.welcome, bob.welcome
+    me = ask(server, "GET", "me", cookie=cookie.value)
+    equal((me.status, me.cookie.value), (200, cookie.value), "the cookie that is renewed")
+    room = await bob.join("cookies")
+    equal(ask(server, "GET", f"rooms/{room}/messages", cookie=cookie.value).status, 200, "a page")
+    other = login(server, "Ann")["token"]
+    me = ask(server, "GET", "me", cookie=cookie.value, token=other)
+    equal(me.body["user"]["name"], "Ann", "who is asked for by a header beside the cookie")
+    out = post(server, "logout", cookie=cookie.value)
+    equal((out.status, out.body, out.cookie.value, out.cookie["max-age"]), (204, "", "", "0"),
+          "the answer to a logout")
+    await ended(bob, "session-revoked")
+    gone = refused(ask(server, "GET", "me", cookie=cookie.value), 401, "bad-token")
+    equal(gone.cookie["max-age"], "0", "a cookie of no use")
+    refused(ask(server, "GET", "me", cookie=other + "x"), 401, "bad-token")
+
+
+@test("a guest's token is no cookie, and a cookie no guest")
+async def _(server):
+    guest = await Client.connect(server, "Guest")
+    refused(ask(server, "GET", "me", cookie=guest.token), 401, "bad-token")
+    me = ask(server, "GET", "me", token=guest.token)
+    equal(me.body, {"user": {"id": guest.id, "name": "Guest"}, "account": False}, "who one is")
+    equal(post(server, "logout", token=guest.token).status, 204, "a guest's logout")
+    equal(ask(server, "GET", "me", token=guest.token).status, 200, "who is a guest still")
+    for method, path in [("POST", "password"), ("POST", "sessions/revoke-others"),
+                         ("DELETE", "sessions/1")]:
+        refused(ask(server, method, path, {}, token=guest.token), 403, "no-account")
+
+
+@test("who asks from a page of another site is refused")
+async def _(server):
+    token = login(server, "Bob", cookie=False)["token"]
+    here = f"http://127.0.0.1:{server.port}"
+    for method, path in [("POST", "register"), ("POST", "login"), ("POST", "logout"),
+                         ("POST", "password"), ("DELETE", "sessions/1"),
+                         ("POST", "sessions/revoke-others")]:
+        for origin in ["http://elsewhere.example", "null"]:
+            refused(ask(server, method, path, {}, cookie=token, Origin=origin),
+                    403, "origin-refused")
+    equal(ask(server, "GET", "me", cookie=token).status, 200, "the session's status, still")
+    equal(post(server, "logout", cookie=token, Origin=here).status, 204, "from here")
+    equal(ask(server, "GET", "me", cookie=token).status, 401, "the session's status")
+
+
+@test("other methods and paths are refused")
+def _(server):
+    for path in ["register", "login", "logout", "password", "sessions/revoke-others"]:
+        answer = refused(ask(server, "GET", path), 405, "bad-request")
+        equal(answer.headers["Allow"], "POST", "Allow")
+    refused(post(server, "me"), 405, "bad-request")
+    refused(post(server, "sessions/1"), 405, "bad-request")
+    refused(ask(server, "GET", "login/x"), 404, "not-found")
+    refused(ask(server, "GET", "me"), 401, "bad-token")
+
+
+@test("no password and no token is in the log or in the database")
+def _(server):
+    secret = login(server, "Eight", "äöüäöüäö")["token"]
+    post(server, "login", {"username": "Eight", "password": "a wrong one"})
+    for text in [secret, PASSWORD, "a wrong one"]:
+        assert not any(text in line for line in server.log), "it is in the log"
+        for name in os.listdir(server.folder):
+            with open(os.path.join(server.folder, name), "rb") as file:
+                assert text.encode() not in file.read(), f"it is in {name}"
+
+
+run()

@@ -1,0 +1,163 @@
+#!/usr/bin/python3 -B
+"""What ends a session ends its connections too, on every instance; and guests give way to accounts."""
+import sqlite3
+
+from accounts import *
+
+
+def database(server):
+    connection = sqlite3.connect(server.database, timeout=LIMIT, isolation_level=None)
+    atexit.register(connection.close)
+    return connection
+
+
+def sessions_of(server, token):
+    answer = ask(server, "GET", "me", token=token)
+    equal(answer.status, 200, "the status of me")
+    return answer.body["sessions"]
+
+
+class Pair:
+    """Two instances on one database, without a Redis: one hears of the other within a second."""
+
+    def __init__(self, *options):
+        self.one = Server(*options)
+        self.two = Server(*options, folder=self.one.folder)
+
+    def stop(self):
+        self.one.stop()
+        self.two.stop()
+
+
+@test("sessions are listed, the current one among them")
+async def _(server):
+    ann = register(server, "Ann")
+    post(server, "login", {"username": "Ann", "password": PASSWORD},
+         User_Agent="An agent\xe9 " + "x" * 200)
+    second, first = sessions_of(server, ann["token"])
+    equal((second["current"], first["current"]), (False, True), "which is the current one")
+    equal(second["agent"], ("An agent? " + "x" * 200)[:100], "the agent")
+    assert first["created"] <= first["seen"] < first["expires"], first
+    assert second["id"] != first["id"], (first, second)
+
+
+@test("a session that is revoked ends its connections and no others, and its token is of no use")
+async def _(server):
+    stays, goes = login(server, "Ann")["token"], login(server, "Ann")["token"]
+    clients = [await connect_as(server, goes), await connect_as(server, goes)]
+    other = await connect_as(server, stays)
+    id = next(each["id"] for each in sessions_of(server, goes) if each["current"])
+    bob = register(server, "Bob")["token"]
+    for wrong in [f"{id}x", "0", "-1", "", "999999999999999999999", f"0{id}"]:
+        refused(ask(server, "DELETE", f"sessions/{wrong}", token=stays), 404, "not-found")
+    refused(ask(server, "DELETE", f"sessions/{id}", token=bob), 404, "not-found")
+    equal(ask(server, "DELETE", f"sessions/{id}", token=stays).status, 204, "status")
+    for client in clients:
+        await ended(client, "session-revoked")
+    refused(ask(server, "GET", "me", token=goes), 401, "bad-token")
+    refused(ask(server, "DELETE", f"sessions/{id}", token=stays), 404, "not-found")
+    await other.round_trip()
+
+
+@test("all other sessions are revoked at once")
+async def _(server):
+    stays, goes = login(server, "Ann")["token"], login(server, "Ann")["token"]
+    other, client = await connect_as(server, stays), await connect_as(server, goes)
+    equal(post(server, "sessions/revoke-others", token=stays).status, 204, "status")
+    await ended(client, "session-revoked")
+    await other.round_trip()
+    equal([each["current"] for each in sessions_of(server, stays)], [True], "what is left")
+    equal(post(server, "sessions/revoke-others", token=stays).status, 204, "with none")
+
+
+@test("another password revokes the other sessions")
+async def _(server):
+    stays, goes = login(server, "Bob")["token"], login(server, "Bob")["token"]
+    other, client = await connect_as(server, stays), await connect_as(server, goes)
+
+    def change(password, new, **more):
+        return post(server, "password", {"password": password, "newPassword": new}, **more)
+
+    refused(change("not the one", "another one", token=stays), 403, "bad-login")
+    refused(change("x" * 2000, "another one", token=stays), 403, "bad-login")
+    refused(change(PASSWORD, "short", token=stays), 400, "bad-password")
+    refused(post(server, "password", {"password": PASSWORD}, token=stays), 400, "bad-request")
+    refused(change(PASSWORD, "another one"), 401, "bad-token")
+    await client.round_trip()
+    equal(change(PASSWORD, "another one", token=stays).status, 204, "status")
+    await ended(client, "session-revoked")
+    await other.round_trip()
+    refused(post(server, "login", {"username": "Bob", "password": PASSWORD}), 401, "bad-login")
+    login(server, "Bob", "another one")
+
+
+@test("a guest whose name is registered has to go, and nobody else")
+async def _(server):
+    guest, same = await connect_all(server, "Eve", "ｅｖｅ")
+    other = await Client.connect(server, "Evelyn")
+    eve = await connect_as(server, register(server, "EVE")["token"])
+    await ended(guest, "name-taken")
+    await ended(same, "name-taken")
+    await other.round_trip()
+    await eve.round_trip()
+
+
+@test("who is banned has to go, comes in again no more, and after that as if nothing had been")
+async def _(server):
+    cal = register(server, "Cal")
+    client = await connect_as(server, cal["token"])
+    # As `chatd admin ban` does it: by the database that is shared.
+    rows = database(server)
+    rows.execute("BEGIN IMMEDIATE")
+    rows.execute("UPDATE account SET banned_until = ? WHERE name = 'Cal'", (2**63 - 1,))
+    rows.execute("INSERT INTO revocation (kind, user_id, folded, session, newest, ts) "
+                 "VALUES (4, ?, '', 0, 0, ?)", (cal["user"]["id"], time.time_ns() // 1000000))
+    rows.execute("COMMIT")
+    await ended(client, "banned")
+    refused(ask(server, "GET", "me", token=cal["token"]), 403, "banned")
+    refused(post(server, "login", {"username": "Cal", "password": PASSWORD}), 403, "banned")
+    refused(post(server, "login", {"username": "Cal", "password": "wrong one"}), 401, "bad-login")
+    refused(ask(server, "GET", f"rooms/x/messages", token=cal["token"]), 403, "banned")
+    status, _, body = server.request(f"/ws?bearer={cal['token']}", headers={
+        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})
+    equal((status, json.loads(body)["code"]), (403, "banned"), "the upgrade")
+    rows.execute("UPDATE account SET banned_until = 1 WHERE name = 'Cal'")
+    (await connect_as(server, cal["token"])).websocket
+    rows.execute("UPDATE account SET banned_until = ? WHERE name = 'Cal'", (2**63 - 1,))
+    equal(post(server, "logout", token=cal["token"]).status, 204, "the logout of one who is banned")
+    rows.execute("UPDATE account SET banned_until = 0 WHERE name = 'Cal'")
+    refused(ask(server, "GET", "me", token=cal["token"]), 401, "bad-token")
+
+
+@test("a session by which somebody is connected does not expire")
+async def _():
+    with Server("--token-lifetime=8") as server:
+        ann = register(server, "Ann")
+        client = await connect_as(server, ann["token"])
+        rows = database(server)
+
+        def expires():
+            return rows.execute("SELECT max(expires) FROM session").fetchone()[0]
+
+        before = expires()
+        await until_async(lambda: expires() > before, "the session's end moves on")
+        await client.close()
+
+
+@test("what one instance revokes ends connections to the others, without a Redis")
+async def _():
+    pair = Pair()
+    ann = register(pair.one, "Ann")["token"]
+    there = await connect_as(pair.two, ann)
+    guest = await Client.connect(pair.two, "Bob")
+    equal(post(pair.one, "logout", token=ann).status, 204, "status")
+    register(pair.one, "Bob")
+    await ended(there, "session-revoked")
+    await ended(guest, "name-taken")
+    for each in (pair.one, pair.two):
+        refused(ask(each, "GET", "me", token=ann), 401, "bad-token")
+    pair.stop()
+
+
+run()
