@@ -1,6 +1,10 @@
 """What the tests of accounts share: requests below /api, and connections with a session."""
+import hashlib
 import http.cookies
 import json
+import secrets
+import sqlite3
+import unicodedata
 
 from chat import *
 
@@ -60,6 +64,35 @@ def refused(answer, status, code):
     equal((answer.status, answer.code), (status, code), "what is refused")
     assert answer.body["message"], answer.body
     return answer
+
+
+def database(server):
+    connection = sqlite3.connect(server.database, timeout=LIMIT, isolation_level=None)
+    atexit.register(connection.close)
+    return connection
+
+
+def make_account(server, name, admin=False):
+    """Puts an account into the database, without the time that a password takes: {user, token}."""
+    id = secrets.token_urlsafe(16)
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    database(server).execute(
+        "INSERT INTO account (id, name, folded, password, admin, banned_until, created, seen) "
+        "VALUES (?, ?, ?, '', ?, 0, 0, 0)", (id, name, folded, admin))
+    return {"user": {"id": id, "name": name}, "token": sign_in(server, name)}
+
+
+def sign_in(server, name):
+    """Puts a session of the account into the database and returns its token."""
+    token = secrets.token_urlsafe(32)
+    now = time.time_ns() // 1000000
+    rows = database(server).execute(
+        "INSERT INTO session (hash, account_id, created, seen, expires, agent) "
+        "SELECT ?, id, ?, ?, ?, 'a test' FROM account WHERE name = ?",
+        (hashlib.blake2b(token.encode(), digest_size=32).digest(), now, now,
+         now + 86400000, name)).rowcount
+    equal(rows, 1, f"accounts of the name {name}")
+    return token
 
 
 async def connect_as(server, token, **more):

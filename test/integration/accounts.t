@@ -117,7 +117,7 @@ async def _(server):
     equal((me.status, me.cookie.value), (200, cookie.value), "the cookie that is renewed")
     room = await bob.join("cookies")
     equal(ask(server, "GET", f"rooms/{room}/messages", cookie=cookie.value).status, 200, "a page")
-    other = login(server, "Ann")["token"]
+    other = sign_in(server, "Ann")
     me = ask(server, "GET", "me", cookie=cookie.value, token=other)
     equal(me.body["user"]["name"], "Ann", "who is asked for by a header beside the cookie")
     out = post(server, "logout", cookie=cookie.value)
@@ -142,9 +142,19 @@ async def _(server):
         refused(ask(server, method, path, {}, token=guest.token), 403, "no-account")
 
 
+@test("who is banned is told so only after the right password")
+def _(server):
+    database(server).execute("UPDATE account SET banned_until = ? WHERE name = 'Eight'",
+                             (2**63 - 1,))
+    fields = {"username": "Eight", "password": "äöüäöüäö"}
+    refused(post(server, "login", fields), 403, "banned")
+    refused(post(server, "login", {**fields, "password": PASSWORD}), 401, "bad-login")
+    database(server).execute("UPDATE account SET banned_until = 0")
+
+
 @test("who asks from a page of another site is refused")
 async def _(server):
-    token = login(server, "Bob", cookie=False)["token"]
+    token = sign_in(server, "Bob")
     here = f"http://127.0.0.1:{server.port}"
     for method, path in [("POST", "register"), ("POST", "login"), ("POST", "logout"),
                          ("POST", "password"), ("DELETE", "sessions/1"),
