@@ -42,19 +42,20 @@ struct client {
     struct websocket_decoder decoder; /* [T] of the loop */
     char *partial;                    /* [T] an incomplete frame, or NULL */
     int64_t heard;                    /* [T] clock_monotonic_ms, when something came last */
-    struct counted_holder *address;   /* [T] a connection of its address's */
-    const char *close_reason;         /* [m] a constant word that goes with close_code, or NULL */
-    struct client *newer;             /* [T] of the loop's list */
-    struct client *older;             /* [T] */
-    struct client *next_asked;        /* [loop's lock] */
-    atomic_uint references;           /* [a] */
-    atomic_uint under_way;            /* [a] requests that were not answered */
-    int socket;                       /* [m] changed by the loop alone; -1 once ended */
-    uint32_t partial_length;          /* [T] */
-    uint32_t partial_size;            /* [T] */
-    uint32_t taken;                   /* [T] by client_takes: the bytes that it had, modulo 2^32 */
-    uint16_t close_code;              /* [m] what it is to be closed with; 0: not */
-    uint8_t asked;                    /* [loop's lock] enum loop_request */
+    int64_t began;                  /* [T] the same: since when a message is incomplete; 0: none */
+    struct counted_holder *address; /* [T] a connection of its address's */
+    const char *close_reason;       /* [m] a constant word that goes with close_code, or NULL */
+    struct client *newer;           /* [T] of the loop's list */
+    struct client *older;           /* [T] */
+    struct client *next_asked;      /* [loop's lock] */
+    atomic_uint references;         /* [a] */
+    atomic_uint under_way;          /* [a] requests that were not answered */
+    int socket;                     /* [m] changed by the loop alone; -1 once ended */
+    uint32_t partial_length;        /* [T] */
+    uint32_t partial_size;          /* [T] */
+    uint32_t taken;                 /* [T] by client_takes: the bytes that it had, modulo 2^32 */
+    uint16_t close_code;            /* [m] what it is to be closed with; 0: not */
+    uint8_t asked;                  /* [loop's lock] enum loop_request */
     atomic_bool paused; /* [a] not read from until some were answered; set by the loop */
     bool deaf;          /* [m] nothing more is sent, but a Close */
     bool wants_output;  /* [m] watched for output */
@@ -117,6 +118,9 @@ void client_handle_request(struct client *client, unsigned request);
 
 /* Whether it is not read from, until some of its requests were answered. */
 bool client_is_paused(const struct client *client);
+
+/* Closes it where a message of it has been incomplete since before that time (clock_monotonic_ms). */
+void client_end_unfinished(struct client *client, int64_t before);
 
 /* Whether something waits for it that it does not read. */
 bool client_owes_reading(struct client *client);

@@ -17,13 +17,29 @@
 #define OPCODE_PONG   0xA
 #define TURN_WORK_MAX 128 /* commands and pings of one client before others have their turn */
 
-void
-client_input_forget(struct client *client)
+/* Notes whether a message of the client is incomplete, and since when. */
+static void
+note_unfinished(struct client *client, int64_t since)
+{
+    if ((client->began != 0) != (since != 0))
+        loop_count_unfinished(client->loop, since != 0 ? 1 : -1);
+    client->began = since;
+}
+
+static void
+forget_partial(struct client *client)
 {
     free(client->partial);
     client->partial = NULL;
     client->partial_length = 0;
     client->partial_size = 0;
+}
+
+void
+client_input_forget(struct client *client)
+{
+    note_unfinished(client, 0);
+    forget_partial(client);
 }
 
 /* Sees to it that the incomplete frame has room to be completed. */
@@ -45,7 +61,7 @@ static int
 keep(struct client *client, const char *data, size_t length)
 {
     if (length == 0) {
-        client_input_forget(client);
+        forget_partial(client);
         return 0;
     }
     size_t needed = websocket_frame_needs(data, length);
@@ -165,6 +181,24 @@ handle_event(struct client *client, const struct websocket_event *event, unsigne
     return true;
 }
 
+/* Whether the event is a whole message, or a control frame that is not within one. */
+static bool
+ends_message(const struct client *client, const struct websocket_event *event)
+{
+    return event->kind == WEBSOCKET_EVENT_TEXT ||
+           (event->kind != WEBSOCKET_EVENT_NONE && !client->decoder.fragmented);
+}
+
+/* What is left is the start of a message: its time begins when the one before it has ended. */
+static void
+look_for_unfinished(struct client *client, bool has_rest)
+{
+    if (!has_rest && !client->decoder.fragmented)
+        note_unfinished(client, 0);
+    else if (client->began == 0)
+        note_unfinished(client, clock_monotonic_ms());
+}
+
 /* Returns whether the connection goes on; *used says how much of the data is done with. */
 static bool
 handle_frames(struct client *client, char *data, size_t length, size_t *used)
@@ -182,6 +216,8 @@ handle_frames(struct client *client, char *data, size_t length, size_t *used)
         if (decoded == 0)
             break;
         at += decoded;
+        if (ends_message(client, &event))
+            note_unfinished(client, 0);
         if (event.compressed && !client->closing)
             expand(client, &event);
         if (!handle_event(client, &event, &work))
@@ -200,7 +236,11 @@ handle_data(struct client *client, char *data, size_t length)
     wake_defer();
     bool goes_on = handle_frames(client, data, length, &used);
     wake_rooms();
-    if (goes_on && keep(client, data + used, length - used) != 0)
+    if (!goes_on)
+        return;
+    if (!client->closing)
+        look_for_unfinished(client, used < length);
+    if (keep(client, data + used, length - used) != 0)
         client_close(client, WEBSOCKET_CLOSE_INTERNAL_ERROR, "out of memory");
 }
 
@@ -242,6 +282,18 @@ client_input_resume(struct client *client)
     lock_take(&client->lock);
     loop_rewatch(client->loop, client, client->socket, true, client->wants_output);
     lock_drop(&client->lock);
+    /* It was this side that did not listen. */
+    if (client->began != 0)
+        note_unfinished(client, clock_monotonic_ms());
     if (client->partial != NULL)
         handle_data(client, client->partial, client->partial_length);
+}
+
+void
+client_end_unfinished(struct client *client, int64_t before)
+{
+    if (client->began == 0 || client->began > before || atomic_load(&client->paused))
+        return;
+    limits_count(client->server, LIMIT_FRAME_TIME, client->member.id);
+    client_close(client, WEBSOCKET_CLOSE_POLICY, "a message took too long to come");
 }

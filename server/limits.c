@@ -24,7 +24,7 @@ static const char *const names[LIMIT_COUNT] = {
     [LIMIT_MESSAGES] = "messages",       [LIMIT_REGISTRATIONS] = "registrations",
     [LIMIT_LOGINS] = "logins",           [LIMIT_BODY] = "body",
     [LIMIT_JSON_DEPTH] = "json-depth",   [LIMIT_JSON_SIZE] = "json-size",
-    [LIMIT_HEAD_TIME] = "head-time",
+    [LIMIT_HEAD_TIME] = "head-time",     [LIMIT_FRAME_TIME] = "frame-time",
 };
 
 /* ---- all of them -------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@ enum limit {
     LIMIT_JSON_DEPTH,
     LIMIT_JSON_SIZE,
     LIMIT_HEAD_TIME,
+    LIMIT_FRAME_TIME,
     LIMIT_COUNT
 };
 

@@ -18,6 +18,7 @@
 #define BUFFER_BYTES  (SERVER_FRAME_BYTES + 14) /* the longest frame with its header */
 #define LAST_CLOSE_MS 500                       /* for it when a stopping loop is at its end */
 #define CLOSE_WAIT_MS 2000                      /* for the client's answer to a Close */
+#define LOOK_MS       500                       /* between two looks for unfinished messages */
 
 /* Clients by when something came last, or by when their closing began: oldest first. */
 struct client_list {
@@ -31,6 +32,9 @@ struct loop {
     int epoll;                  /* [I] */
     int64_t ping_after_ms;      /* [I] without a sign of life, until a ping is sent */
     int64_t idle_timeout_ms;    /* [I] and until the connection is ended */
+    int64_t frame_time_ms;      /* [I] in which a message has to come; 0: no limit */
+    int64_t looked;             /* [T] for those that take longer, the last time */
+    int unfinished;             /* [T] clients that have sent a part of one */
     int wake;                   /* [I] an eventfd: something was asked for */
     struct client_list open;    /* [T] */
     struct client_list closing; /* [T] */
@@ -224,6 +228,28 @@ handle_silence(struct loop *loop, int64_t now)
     }
 }
 
+void
+loop_count_unfinished(struct loop *loop, int change)
+{
+    loop->unfinished += change;
+    assert(loop->unfinished >= 0);
+}
+
+/* Closes those whose messages do not come to their end. There are few as a rule, and mostly none. */
+static void
+handle_unfinished(struct loop *loop, int64_t now)
+{
+    struct client *next;
+
+    if (loop->frame_time_ms == 0 || loop->unfinished == 0 || now - loop->looked < LOOK_MS)
+        return;
+    loop->looked = now;
+    for (struct client *client = loop->open.oldest; client != NULL; client = next) {
+        next = client->newer;
+        client_end_unfinished(client, now - loop->frame_time_ms);
+    }
+}
+
 /* Tells every client to go; returns whether the loop is at its end. */
 static bool
 handle_stop(struct loop *loop, int64_t now)
@@ -296,6 +322,7 @@ loop_main(void *argument)
             handle_requests(loop);
         now = clock_monotonic_ms();
         handle_silence(loop, now);
+        handle_unfinished(loop, now);
         if (handle_stop(loop, now)) {
             atomic_store(&loop->ended, true);
             return NULL;
@@ -313,6 +340,7 @@ loop_start(struct server *server, struct loop **out)
     loop->server = server;
     loop->ping_after_ms = server->options->ping_after_s * INT64_C(1000);
     loop->idle_timeout_ms = server->options->idle_timeout_s * INT64_C(1000);
+    loop->frame_time_ms = server->options->limit_frame_time_s * INT64_C(1000);
     lock_init(&loop->lock, LOCK_LOOP);
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -73,6 +73,9 @@ void loop_closing(struct loop *loop, struct client *client);
 /* The client has ended: it is on no list of the loop any more. */
 void loop_forget(struct loop *loop, struct client *client);
 
+/* One more (1) or one less (-1) of its clients has sent a part of a message. */
+void loop_count_unfinished(struct loop *loop, int change);
+
 /* Whether the loop is stopping: its clients are to be closed. */
 bool loop_is_stopping(const struct loop *loop);
 

@@ -58,6 +58,7 @@ struct options {
     unsigned limit_body;           /* of a request, bytes */
     unsigned limit_json_depth;     /* of objects and arrays in each other */
     unsigned limit_json_size;      /* of a WebSocket message, bytes */
+    unsigned limit_frame_time_s;   /* for a WebSocket message to come */
     unsigned limit_head_time_s;    /* for the head of a request to come */
     bool check;                    /* --check: validate and exit */
 };

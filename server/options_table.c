@@ -467,6 +467,17 @@ const struct option_entry option_table[] = {
         .is_limit = true,
     },
     {
+        .name = "limit-frame-time",
+        .argument = "SECONDS",
+        .initial = "30",
+        .help = "seconds for a WebSocket message to come",
+        .parse = parse_limit,
+        .offset = offsetof(struct options, limit_frame_time_s),
+        .minimum = 1,
+        .maximum = 3600,
+        .is_limit = true,
+    },
+    {
         .name = "room-grace",
         .argument = "MS",
         .initial = "5000",

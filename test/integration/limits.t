@@ -195,6 +195,69 @@ def _():
         equal(limited(server, "head-time"), 128)
 
 
+def trickle(server, data, until_count):
+    """Sends a byte now and then, until the server closes that so many times; returns the code."""
+    raw = Raw(server)
+    stop = threading.Event()
+
+    def send():
+        try:
+            for byte in data:
+                raw.send(bytes([byte]))
+                if stop.wait(0.05):
+                    return
+        except OSError:
+            pass
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    code = raw.close_code()
+    stop.set()
+    thread.join()
+    raw.close()
+    equal(limited(server, "frame-time"), until_count)
+    return code
+
+
+@test("a message has its time, in one frame or in many, however slowly it comes")
+async def _():
+    with Server("--limit-frame-time=1") as server:
+        ann = await Client.connect(server, "Ann")
+        half, silent, compressed = Raw(server), Raw(server), Raw(server, extensions=["permessage-deflate"])
+        silent.send(frame(TEXT, "{", fin=False))
+        half.send(frame(TEXT, "x" * 3000)[:2000])
+        compressed.send(frame(TEXT, deflate("{")[:1], fin=False, reserved=4))
+        equal([each.close_code() for each in (half, silent, compressed)], [1008] * 3)
+        equal(limited(server, "frame-time"), 3)
+        equal(await asyncio.to_thread(trickle, server, frame(TEXT, "x" * 1000), 4), 1008, "byte by byte")
+        pieces = frame(TEXT, "", fin=False) + (frame(PONG) + frame(CONTINUATION, "x", fin=False)) * 1000
+        equal(await asyncio.to_thread(trickle, server, pieces, 5), 1008, "with pongs between")
+        await ann.round_trip()
+        equal(ann.ended, False, "who sends nothing meanwhile stays")
+        equal(server.metric("chatd_clients"), 1)
+        await ann.close()
+
+
+@test("a client whose next message has always begun has all the time for it")
+async def _():
+    with Server("--limit-frame-time=1", "--ping-after=60") as server:
+        whole = frame(TEXT, '{"action":"next"}')
+        first = frame(TEXT, '{"action":', fin=False)
+        messages = (whole[:9], whole[9:]), (first, frame(CONTINUATION, '"next"}'))
+        clients = [Raw(server) for _ in messages]
+        for raw, (start, _) in zip(clients, messages):
+            raw.send(start)
+        end = time.monotonic() + 2.5
+        while time.monotonic() < end:
+            for raw, (start, rest) in zip(clients, messages):
+                raw.send(rest + start)
+                raw.expect("error", code="unknown-action")
+            await asyncio.sleep(0.2)
+        equal(limited(server, "frame-time"), 0)
+        for raw in clients:
+            raw.close()
+
+
 @test("with the limits as they are nobody of a team, all at one address, meets any")
 async def _():
     with Server(limited=True) as server:

@@ -84,7 +84,8 @@ test_defaults(void)
     ok(options.limit_body == 65536 && options.limit_json_size == 65536 &&
            options.limit_json_depth == 16,
        "--limit-body=65536, --limit-json-size=65536, --limit-json-depth=16");
-    ok(options.limit_head_time_s == 5, "--limit-head-time=5");
+    ok(options.limit_head_time_s == 5 && options.limit_frame_time_s == 30,
+       "--limit-head-time=5, --limit-frame-time=30");
     ok(options.trusted_proxy == NULL, "no --trusted-proxy");
     ok(options.room_grace_ms == 5000, "--room-grace=5000");
     ok(options.presence_grace_ms == 10000, "--presence-grace=10000");
@@ -138,7 +139,8 @@ test_limits(void)
            options.limit_connections == 0 && options.limit_connects == 0 &&
            options.limit_registrations == 0 && options.limit_logins == 0 &&
            options.limit_body == 0 && options.limit_json_depth == 0 &&
-           options.limit_json_size == 0 && options.limit_head_time_s == 0,
+           options.limit_json_size == 0 && options.limit_head_time_s == 0 &&
+           options.limit_frame_time_s == 0,
        "--limits=none turns every limit off");
     ok(parse((char *[]){"--limits=none", "--limit-connects=7", NULL}) == OPTIONS_RUN &&
            options.limit_connects == 7 && options.limit_messages == 0,
