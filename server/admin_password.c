@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,26 +16,52 @@ static const int interruptions[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 
 #define INTERRUPTIONS (sizeof(interruptions) / sizeof(*interruptions))
 
-static volatile sig_atomic_t interrupted; /* the signal that came, 0: none */
+static atomic_int interrupted; /* the signal that came, 0: none */
+static int alarm_pipe[2];      /* into which it is told: the signal may be another thread's */
 
 static void
 note_interruption(int number)
 {
+    int error = errno;
+
     interrupted = number;
+    if (write(alarm_pipe[1], "", 1) < 0)
+        interrupted = number; /* it is full: whoever waits has been told */
+    errno = error;
+}
+
+/* Waits until there is something to read at the terminal; -EINTR when it is interrupted. */
+static int
+wait_for_input(void)
+{
+    struct pollfd inputs[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                              {.fd = alarm_pipe[0], .events = POLLIN}};
+
+    while (poll(inputs, 2, -1) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return interrupted != 0 ? -EINTR : 0;
 }
 
 /*
  * Reads up to the end of the line, or of the file, byte by byte: what comes after it is not ours.
- * Returns the length, or a negative errno.
+ * `may_end`: it is the terminal, and -EINTR when that is interrupted. Returns the length, or a negative
+ * errno.
  */
 static int
-read_line(int file, char out[ADMIN_PASSWORD_SIZE])
+read_line(int file, bool may_end, char out[ADMIN_PASSWORD_SIZE])
 {
     size_t length = 0;
     char byte;
     ssize_t count;
 
-    while ((count = read(file, &byte, 1)) == 1 && byte != '\n') {
+    for (;;) {
+        int error = may_end ? wait_for_input() : 0;
+        if (error != 0)
+            return error;
+        count = read(file, &byte, 1);
+        if (count != 1 || byte == '\n')
+            break;
         if (byte == '\0')
             return -EINVAL;
         if (length == ADMIN_PASSWORD_SIZE - 1)
@@ -58,7 +86,7 @@ static int
 ask_once(const char *prompt, char out[ADMIN_PASSWORD_SIZE])
 {
     int error = show(prompt);
-    int length = error == 0 ? read_line(STDIN_FILENO, out) : error;
+    int length = error == 0 ? read_line(STDIN_FILENO, true, out) : error;
     if (length >= 0 || interrupted != 0)
         error = show("\n"); /* the one that was typed is not shown */
     return length < 0 ? length : error;
@@ -78,31 +106,54 @@ ask_twice(char out[ADMIN_PASSWORD_SIZE])
     return error;
 }
 
+/* Sets what the signals do, and keeps in `before` what they did; with NULL, sets them back to that. */
+static int
+set_actions(const struct sigaction *action, struct sigaction *before)
+{
+    int error = 0;
+
+    for (size_t i = 0; i < INTERRUPTIONS; i++)
+        if (sigaction(interruptions[i], action != NULL ? action : &before[i],
+                      action != NULL ? &before[i] : NULL) < 0)
+            error = -errno;
+    return error;
+}
+
 /* Asks at the terminal. Whatever ends that, the terminal shows again what is typed. */
 static int
-ask(char out[ADMIN_PASSWORD_SIZE])
+ask_hidden(char out[ADMIN_PASSWORD_SIZE])
 {
-    struct sigaction action = {.sa_handler = note_interruption}; /* reading is not begun again */
-    struct sigaction before[INTERRUPTIONS];
     struct termios shown;
 
     if (tcgetattr(STDIN_FILENO, &shown) < 0)
         return -errno;
-    interrupted = 0;
-    for (size_t i = 0; i < INTERRUPTIONS; i++)
-        if (sigaction(interruptions[i], &action, &before[i]) < 0)
-            return -errno;
     struct termios hidden = shown;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
     int error = tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) < 0 ? -errno : ask_twice(out);
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown) < 0 && error == 0)
         error = -errno;
-    for (size_t i = 0; i < INTERRUPTIONS; i++)
-        if (sigaction(interruptions[i], &before[i], NULL) < 0 && error == 0)
-            error = -errno;
-    if (interrupted != 0 && raise(interrupted) != 0 && error == 0)
-        error = -EINTR;
     return error;
+}
+
+/* The same; what interrupts it does so afterwards. */
+static int
+ask(char out[ADMIN_PASSWORD_SIZE])
+{
+    const struct sigaction action = {.sa_handler = note_interruption};
+    struct sigaction before[INTERRUPTIONS] = {0};
+
+    interrupted = 0;
+    if (pipe2(alarm_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -errno;
+    int error = set_actions(&action, before);
+    if (error == 0)
+        error = ask_hidden(out);
+    int restored = set_actions(NULL, before);
+    close(alarm_pipe[0]);
+    close(alarm_pipe[1]);
+    if (interrupted != 0 && raise(interrupted) != 0)
+        return -EINTR;
+    return error != 0 ? error : restored;
 }
 
 static int
@@ -111,7 +162,7 @@ read_file(const char *path, char out[ADMIN_PASSWORD_SIZE])
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return -errno;
-    int length = read_line(file, out);
+    int length = read_line(file, false, out);
     close(file);
     return length;
 }
@@ -122,7 +173,7 @@ admin_password_read(const char *path, char out[ADMIN_PASSWORD_SIZE], char *why, 
     const char *source = path != NULL ? path : "standard input";
     int result = path != NULL                ? read_file(path, out)
                  : isatty(STDIN_FILENO) == 1 ? ask(out)
-                                             : read_line(STDIN_FILENO, out);
+                                             : read_line(STDIN_FILENO, false, out);
 
     if (result >= 0)
         return 0;
