@@ -6,6 +6,20 @@
 #include <errno.h>
 
 int
+repo_user_find_held(struct repo *repo, const char *user_id, int64_t now)
+{
+    struct connection *reader = reader_take(repo);
+    int64_t one;
+    int result =
+        statement_number(reader, STATEMENT_USER_HELD,
+                         "SELECT 1 FROM user WHERE id = ?1 AND EXISTS (SELECT 1 FROM lease "
+                         "WHERE lease.instance = user.instance AND lease.expires >= ?2) LIMIT 1",
+                         PARAMETERS(with_text(user_id), with_number(now)), &one);
+    reader_give(repo, reader);
+    return result > 0 ? 0 : result == 0 ? -ENOENT : result;
+}
+
+int
 repo_user_rooms(struct repo *repo, const char *user_id, repo_user_room_function each,
                 void *argument)
 {

@@ -6,6 +6,12 @@
 
 #include "repo/repo.h"
 
+/*
+ * Whether an instance whose lease has not run out before `now` (milliseconds since 1970) holds a
+ * connection of the user: 0 when one does, -ENOENT when none does.
+ */
+int repo_user_find_held(struct repo *repo, const char *user_id, int64_t now);
+
 /* Called for each room that is read, which is valid during the call only. Not 0 ends the read. */
 typedef int (*repo_user_room_function)(void *argument, const struct repo_room *room);
 

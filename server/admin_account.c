@@ -131,10 +131,9 @@ wait_until_gone(struct repo *repo, const char *id)
 {
     const struct timespec moment = {.tv_nsec = 50000000};
     int64_t deadline = clock_monotonic_ms() + GOING_MS;
-    struct repo_user user;
     int error;
 
-    while ((error = repo_user_find_by_id(repo, id, &user)) == 0) {
+    while ((error = repo_user_find_held(repo, id, clock_realtime_ms())) == 0) {
         if (clock_monotonic_ms() >= deadline)
             return -ETIMEDOUT;
         (void)nanosleep(&moment, NULL);

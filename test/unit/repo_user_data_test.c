@@ -109,6 +109,22 @@ test_entries(struct repo *repo)
     ok(count == 0, "nobody has none");
 }
 
+static void
+test_held(struct repo *repo)
+{
+    struct repo_user users[] = {{.id = "ann", .name = "A", .instance = "one"},
+                                {.id = "ann", .name = "A", .instance = "two"}};
+    bool was_held;
+    require(repo_users_add(repo, users, 2) == 0);
+    ok(repo_user_find_held(repo, "ann", 1000) == -ENOENT, "by no instance without a lease");
+    require(repo_lease_renew(repo, "one", 1000, &was_held) == 0);
+    ok(repo_user_find_held(repo, "ann", 1000) == 0, "by one that has a lease");
+    ok(repo_user_find_held(repo, "ann", 1001) == -ENOENT, "until that runs out");
+    require(repo_lease_renew(repo, "two", 2000, &was_held) == 0);
+    ok(repo_user_find_held(repo, "ann", 1001) == 0, "or another one holds the user");
+    ok(repo_user_find_held(repo, "bob", 1000) == -ENOENT, "nobody holds another user");
+}
+
 static int
 note_sender(void *argument, const struct repo_message *message)
 {
@@ -170,6 +186,7 @@ main(void)
     struct repo *repo = open_repo(1000);
     test_rooms(repo);
     test_entries(repo);
+    test_held(repo);
     test_erase(&repo);
     repo_close(&repo);
     return fixture_end();
