@@ -33,8 +33,8 @@ ROOMS  := auditor catch_up document event event_chat fan_out hand_out historian 
           room_members room_posts room_roll room_users rooms roster stack subscriber utf8 wake
 SERVER := account_api admin admin_account admin_export admin_options admin_password \
           answer api api_request assets body bus client client_close client_input client_member client_start command \
-          command_message command_room config_api confine counted counters credentials extensions failure_limit futex_table handover \
-          hasher http identity inflater json_guard key_hash key_table limits login loop options options_table origin outbox password peer \
+          command_message command_room config_api confine counted counters credentials extensions failure_limit futex_table guest handover \
+          hasher http identity inflater invitation_api json_guard key_hash key_table limits login loop options options_table origin outbox password peer \
           peer_request rate_limit reception server session_api token upgrade websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 

@@ -1,12 +1,15 @@
 #include "server/api.h"
 
 #include "pubsub/message.h"
+#include "rooms/event.h"
 #include "rooms/history.h"
 #include "server/account_api.h"
 #include "server/answer.h"
 #include "server/api_request.h"
 #include "server/config_api.h"
+#include "server/guest.h"
 #include "server/identity.h"
+#include "server/invitation_api.h"
 #include "server/server.h"
 #include "server/session_api.h"
 
@@ -63,6 +66,18 @@ number_of(const struct mg_connection *connection, const char *key, uint64_t mini
     return *out >= minimum && *out <= SERVER_SEQ_MAX ? 1 : -EINVAL;
 }
 
+/* Finds who asks, who is not kept out by --auth; otherwise as api_identify. */
+static int
+identify_reader(const struct server *server, struct mg_connection *connection, struct identity *out)
+{
+    struct event_error error;
+
+    int status = api_identify(server, connection, out);
+    const char *refusal = status == 0 && !out->is_account ? guest_refuse(server, &error) : NULL;
+    identity_clear(out);
+    return refusal != NULL ? api_refuse(connection, refusal, error.code, error.message) : status;
+}
+
 /* Reads which page is asked for; false when that makes no sense. */
 static bool
 range_of(const struct mg_connection *connection, struct history_range *range)
@@ -90,10 +105,9 @@ serve_messages(struct server *server, struct mg_connection *connection, const ch
 
     int status = api_check_read(connection);
     if (status == 0)
-        status = api_identify(server, connection, &identity);
+        status = identify_reader(server, connection, &identity);
     if (status != 0)
         return status;
-    identity_clear(&identity);
     if (!range_of(connection, &range))
         return api_refuse(connection, "400 Bad Request", "bad-request",
                           "`before` or `after` must be a whole number, and `limit` one from 1.");
@@ -119,6 +133,7 @@ static const struct {
     int (*serve)(struct server *server, struct mg_connection *connection);
 } paths[] = {
     {CONFIG_API_PATH, serve_config},
+    {"/api/invitations", invitation_api_serve},
     {"/api/register", account_api_register},
     {"/api/login", account_api_login},
     {"/api/logout", session_api_logout},

@@ -5,6 +5,7 @@
 #include "server/answer.h"
 #include "server/client.h"
 #include "server/extensions.h"
+#include "server/guest.h"
 #include "server/identity.h"
 #include "server/options.h"
 #include "server/origin.h"
@@ -65,38 +66,12 @@ upgrade_forget(struct upgrade *upgrade, const struct mg_connection *connection)
 static bool
 identify(struct upgrade *upgrade, struct mg_connection *connection, struct identity *out)
 {
-    const struct server *server = upgrade->server;
-    int error = identity_find(server, connection, out);
+    struct event_error error;
+    const char *status = guest_identify(upgrade->server, connection, out, &error);
 
-    if (error == 0)
-        return true;
-    if (error == -EPERM) {
-        refuse(
-            upgrade, connection, "403 Forbidden",
-            &(struct event_error){.code = "banned", .message = "You are banned from this server."});
-        return false;
-    }
-    if (error != -ENODATA && error != -EACCES) {
-        log_warn(-error, "identity-not-read");
-        refuse(upgrade, connection, "503 Service Unavailable",
-               &(struct event_error){.code = "unavailable",
-                                     .message = "The server cannot tell who you are just now.",
-                                     .retry = true});
-        return false;
-    }
-    int name_error = identity_make(server, connection, out);
-    if (name_error == 0)
-        return true;
-    if (error == -EACCES && name_error == -ENODATA)
-        refuse(upgrade, connection, ANSWER_UNAUTHORIZED,
-               &(struct event_error){.code = "bad-token",
-                                     .message = "This token is unknown or expired."});
-    else
-        refuse(upgrade, connection, "400 Bad Request",
-               &(struct event_error){.code = "bad-name",
-                                     .message = "`name` must have 1 to 64 bytes of text, and no "
-                                                "control characters."});
-    return false;
+    if (status != NULL)
+        refuse(upgrade, connection, status, &error);
+    return status == NULL;
 }
 
 /* Counts it among its address's, and among all; -EAGAIN, -ENFILE: there are as many as may be. */

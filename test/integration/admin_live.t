@@ -1,0 +1,192 @@
+#!/usr/bin/python3 -B
+"""`chatd admin` while chatd runs: every instance hears of it, and what is deleted or exported is all."""
+import sqlite3
+
+from accounts import *
+
+NEW = "another password"
+
+
+def admin(server, *arguments, status=0, password=None):
+    result = subprocess.run([CHATD, "admin", f"--db={server.database}", *arguments], capture_output=True,
+                            text=True, timeout=3 * LIMIT, input=f"{password}\n" if password else "")
+    equal(result.returncode, status, f"exit status of {arguments}: {result.stderr}")
+    return result.stdout if status == 0 else result.stderr
+
+
+async def admin_async(server, *arguments, **more):
+    """The same while the clients of this process go on reading."""
+    return await asyncio.get_running_loop().run_in_executor(None, lambda: admin(server, *arguments, **more))
+
+
+def in_file(path, text):
+    with open(path, "rb") as file:
+        return text.encode() in file.read()
+
+
+@test("who is banned is put out on every instance, and kept out until the ban is lifted or over")
+async def _(server):
+    with Server(folder=server.folder) as second:
+        register(server, "Root")
+        token = register(server, "Bea")["token"]
+        bystander = await connect_as(second, register(server, "Bystander")["token"])
+        connections = [await connect_as(each, token) for each in (server, second, server)]
+        assert "Bea is banned until 2" in await admin_async(server, "ban", "BEA", "--for=1h")
+        for each in connections:
+            await ended(each, "banned")
+        for each in server, second:
+            refused(post(each, "login", {"username": "Bea", "password": PASSWORD}), 403, "banned")
+            refused(post(each, "login", {"username": "Bea", "password": "a wrong one"}), 401, "bad-login")
+            refused(ask(each, "GET", "me", token=token), 403, "banned")
+            try:
+                await connect_as(each, token)
+                raise AssertionError("she was let in")
+            except websockets.InvalidStatusCode as refusal:
+                equal(refusal.status_code, 403)
+        await admin_async(server, "unban", "Bea")
+        await (await connect_as(second, token)).close()
+        await admin_async(server, "ban", "Bea", "--for=1s")
+        await until_async(lambda: ask(server, "GET", "me", token=token).status == 200, "the ban is over")
+        await bystander.round_trip()
+        await bystander.close()
+
+
+@test("another password ends all sessions, and is the one that counts")
+async def _(server):
+    token = register(server, "Rita")["token"]
+    rita = await connect_as(server, token)
+    await admin_async(server, "reset-password", "Rita", password=NEW)
+    await ended(rita, "session-revoked")
+    refused(ask(server, "GET", "me", token=token), 401, "bad-token")
+    refused(post(server, "login", {"username": "Rita", "password": PASSWORD}), 401, "bad-login")
+    login(server, "Rita", NEW)
+
+
+@test("who is made on the command line signs in, and is an admin from when it is said")
+async def _(server):
+    await admin_async(server, "create", "Cleo", password=PASSWORD)
+    document = login(server, "cleo")
+    equal((document["user"]["name"], document["admin"]), ("Cleo", False))
+    refused(post(server, "invitations", {}, token=document["token"]), 403, "forbidden")
+    await admin_async(server, "promote", "Cleo")
+    equal(ask(server, "GET", "me", token=document["token"]).body["admin"], True)
+    equal(post(server, "invitations", {}, token=document["token"]).status, 201)
+    await admin_async(server, "demote", "Cleo")
+    refused(post(server, "invitations", {}, token=document["token"]), 403, "forbidden")
+
+
+@test("a guest who has the name of an account that is made on the command line is put out")
+async def _(server):
+    guest = await Client.connect(server, "Dora")
+    await admin_async(server, "create", "DORA", password=PASSWORD)
+    await ended(guest, "name-taken")
+
+
+async def say_all(server):
+    """Two accounts with a past: in a public room with an edit and a delete, and in private."""
+    accounts = [register(server, name) for name in ("Gone", "Other")]
+    gone, other = [await connect_as(server, each["token"]) for each in accounts]
+    room = await gone.join("gone's")
+    await other.join("gone's")
+    await gone.post(room, "public hush", "a")
+    await other.post(room, "what another one says")
+    await gone.send({"action": "edit-message", "target": {"id": room}, "of": 1, "message": "edited hush", "id": "b"})
+    await gone.expect("message-ack", id="b")
+    await gone.post(room, "taken-back hush", "c")
+    await gone.send({"action": "delete-message", "target": {"id": room}, "of": 4, "id": "d"})
+    await gone.expect("message-ack", id="d")
+    private = (await gone.join_private(other.id))["target"]["id"]
+    await other.expect("room-joined", target={"id": private})
+    await gone.post(private, "private hush", "e")
+    return gone, other, room, private
+
+
+@test("an export has the account, its sessions, its rooms and all it has said, and nothing of others")
+async def _():
+    with Server() as server:
+        gone, other, room, private = await say_all(server)
+        login(server, "Gone")
+        document = json.loads(await admin_async(server, "export", "gone"))
+        account = document["account"]
+        equal((account["id"], account["name"], account["admin"], account["banned"]), (gone.id, "Gone", True, False))
+        equal(len(document["sessions"]), 2)
+        equal(set(document["sessions"][0]), {"id", "created", "seen", "expires", "agent"})
+        equal(sorted((each["id"], each["private"]) for each in document["rooms"]),
+              sorted([(room, False), (private, True)]))
+        equal([each["with"]["id"] for each in document["rooms"] if each["private"]], [other.id])
+        equal([(each["room"]["id"], each["seq"], each["action"], each.get("message"), each.get("id"))
+               for each in document["messages"]],
+              [(room, 1, "send-message", "edited hush", "a"), (room, 3, "edit-message", "edited hush", "b"),
+               (room, 4, "send-message", "", "c"), (room, 5, "delete-message", None, "d"),
+               (private, 1, "send-message", "private hush", "e")])
+        equal((document["messages"][0]["edited"], document["messages"][2]["deleted"], document["messages"][1]["of"]),
+              (3, 5, 1))
+        text = json.dumps(document)
+        assert "argon2" not in text and "what another one says" not in text and gone.token not in text, text
+        await close_all(gone, other)
+
+
+@test("who is deleted is gone: its connections, sessions and texts, and its name is free")
+async def _():
+    with Server() as server:
+        gone, other, room, private = await say_all(server)
+        equal(await admin_async(server, "delete", "GONE"), "deleted Gone\n")
+        await ended(gone, "banned")
+        refused(ask(server, "GET", "me", token=gone.token), 401, "bad-token")
+        refused(post(server, "login", {"username": "Gone", "password": PASSWORD}), 401, "bad-login")
+        assert "no account" in admin(server, "export", "Gone", status=1)
+
+        page = (await other.history(room))["messages"]
+        equal([each["seq"] for each in page], [1, 2, 3, 4, 5], "the log has no hole")
+        equal([(each["seq"], each["message"]) for each in page if "message" in each],
+              [(1, ""), (2, "what another one says"), (3, ""), (4, "")])
+        for each in page:
+            equal(each["sender"]["name"], "Other" if each["seq"] == 2 else "deleted user")
+        assert all("deleted" in each or "edited" not in each for each in page if each["seq"] != 2), page
+        equal([each["message"] for each in (await other.history(private))["messages"]], [""])
+        await other.post(room, "it goes on")
+        await other.post(private, "nobody hears")
+
+        guest = await Client.connect(server, "Gone")
+        assert guest.id != gone.id
+        await close_all(guest, other)
+        equal(register(server, "Gone again")["admin"], False)
+        server.stop()
+        database = sqlite3.connect(server.database)
+        for table, column in (("account", "id"), ("session", "account_id"), ("roll", "user_id")):
+            equal(database.execute(f"SELECT count(*) FROM {table} WHERE {column} = ?", (gone.id,)).fetchone(), (0,))
+        database.close()
+        assert in_file(server.database, "what another one says")
+        assert not in_file(server.database, "hush")
+
+
+@test("who is deleted after a crash is gone as well, connected as it seems to be or not")
+async def _():
+    server = Server()
+    gone, other, *_ = await say_all(server)
+    server.kill()
+    database = sqlite3.connect(server.database)
+    equal(database.execute("SELECT count(*) FROM user WHERE id = ?", (gone.id,)).fetchone(), (1,))
+    database.execute("UPDATE lease SET expires = 1")
+    database.commit()
+    database.close()
+    equal(await admin_async(server, "delete", "Gone"), "deleted Gone\n")
+    with Server(folder=server.folder) as second:
+        refused(ask(second, "GET", "me", token=gone.token), 401, "bad-token")
+
+
+@test("deleting that was broken off is taken up again")
+async def _():
+    with Server() as server:
+        gone, other, *_ = await say_all(server)
+        await close_all(gone, other)
+        lock = sqlite3.connect(server.database, isolation_level=None)
+        # What it would have stored half way: the ban, and no more.
+        lock.execute("UPDATE account SET banned_until = 9223372036854775807 WHERE name = 'Gone'")
+        lock.close()
+        refused(post(server, "login", {"username": "Gone", "password": PASSWORD}), 403, "banned")
+        equal(admin(server, "delete", "Gone"), "deleted Gone\n")
+        refused(post(server, "login", {"username": "Gone", "password": PASSWORD}), 401, "bad-login")
+
+
+run()
