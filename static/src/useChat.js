@@ -1,9 +1,10 @@
 // The one chat of the page: the state that components read, and the chat that they call.
 import { computed, reactive, watch } from 'vue'
+import { Account } from './chat/account.js'
 import { Chat } from './chat/chat.js'
 import { Roster } from './chat/roster.js'
 import { createState } from './chat/state.js'
-import { ChatClient, serverUrl } from './client/index.js'
+import { Api, ChatClient, serverUrl } from './client/index.js'
 import { remember, remembered, storage } from './memory.js'
 
 export const state = reactive(createState())
@@ -15,6 +16,11 @@ const client = new ChatClient({
 })
 
 export const chat = new Chat(state, roster, client)
+
+export const account = new Account(state, chat, new Api(window.location.origin))
+
+// Of the link that somebody was given to register with.
+export const invitation = new URLSearchParams(window.location.search).get('invitation') ?? ''
 
 export const current = computed(() => state.conversations.find(({ key }) => key === state.current))
 
@@ -34,13 +40,17 @@ export function peopleOnline() {
 
 export function start() {
   const tab = remembered.tab()
-  if (tab && client.remembers(tab.name)) {
-    chat.signIn(tab.name)
-    if (state.conversations.some(({ key }) => key === tab.current)) chat.show(tab.current)
-  }
+  if (tab && !tab.isAccount && client.remembers(tab.name)) chat.signIn(tab.name)
+  else if (client.account) chat.signInAccount(client.account)
+  if (state.conversations.some(({ key }) => key === tab?.current)) chat.show(tab.current)
+  chat.onWaiting = () => account.check()
+  account.loadConfig()
+  // It has the browser keep the cookie for longer, too.
+  if (state.isAccount) account.check()
   watch(
     () => [state.me, state.current],
-    ([me, key]) => remember.tab(me && { name: client.name, current: key }),
+    ([me, key]) =>
+      remember.tab(me && { name: client.name, current: key, isAccount: state.isAccount }),
   )
   document.addEventListener('visibilitychange', () => chat.setVisible(!document.hidden))
   chat.setVisible(!document.hidden)
@@ -50,4 +60,9 @@ export function start() {
   window.addEventListener('storage', ({ key, newValue }) => {
     if (key && newValue === null) client.storageRemoved(key)
   })
+}
+
+// One is registered: the link is of no more use, and would only stand in the history.
+export function dropInvitation() {
+  if (invitation) window.history.replaceState(null, '', window.location.pathname)
 }

@@ -187,6 +187,21 @@ test('a session that ran out is found out, as the browser does not tell', async 
   assert.match(state.signInProblem, /ended/)
 })
 
+test('a guest is told where guests may not come in any more, and stays who they were', async () => {
+  const { chat, client, state, socket } = setUp()
+  const config = (auth) => ({ body: { auth, registration: 'open' } })
+  const { api } = fakeFetch(config('open'), new TypeError('Failed to fetch'), config('members'))
+  const person = new Account(state, chat, api)
+  for (const expected of [ANN.id, ANN.id, undefined]) {
+    socket().lose()
+    await person.check()
+    assert.equal(state.me?.id, expected)
+    chat.reconnectNow()
+  }
+  assert.match(state.signInProblem, /account/)
+  assert.deepEqual([client.phase, client.remembers('Ann')], ['closed', true])
+})
+
 test('a guest whose name somebody registers has to choose another one', () => {
   const { state, socket, client } = setUp()
   socket().lose(1008, 'name-taken')

@@ -192,6 +192,18 @@ test('after a reload one is there again before the server is', async () => {
   assert.deepEqual([room().unread, room().leftOff], [1, 1])
 })
 
+test('whoever comes back to a name finds another room there, and is told', async () => {
+  const { state, socket, comeBack, room, items } = await inLobby()
+  socket().say(...messages('lobby', 1, 3))
+  socket().lose()
+  comeBack()
+  const other = joined('lobby', 1, 0)
+  other.target.id = 'id-other'
+  socket().say(other, message('other', 1, BOB, 'new'))
+  assert.match(state.statuses[0].text, /another room/)
+  assert.deepEqual([texts(items()), room().leftOff], [['new:sent'], null])
+})
+
 test('somebody new is told what became of what was not confirmed', async () => {
   const { chat, state, socket, comeBack, room, items } = await inLobby()
   socket().lose()

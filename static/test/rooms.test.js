@@ -390,6 +390,21 @@ test('who is muted learns it by what is refused, and that it is over by what is 
   assert.equal(room().mutedUntil, 0)
 })
 
+test('what one is in a room changes while one is in it', () => {
+  const { socket, comeBack, room } = setUpClient({ room: 'lobby' })
+  const changed = (more) => socket().say({ action: 'room-changed', target: LOBBY, ...more })
+  changed({ role: 'member', muted: true, until: 5e12 })
+  assert.deepEqual([room().role, room().mutedUntil], ['member', 5e12])
+  changed({ topic: 'News', owner: null })
+  assert.deepEqual([room().topic, room().owner, room().mutedUntil], ['News', null, 5e12])
+  changed({ role: 'moderator' })
+  assert.deepEqual([room().role, room().mutedUntil], ['moderator', 0])
+  socket().lose()
+  comeBack()
+  socket().say({ ...joined('lobby', 0, 0), role: 'member', muted: true })
+  assert.deepEqual([room().role, room().mutedUntil], ['member', Infinity])
+})
+
 test('who is blocked is told so at the message, and at the private chat', async () => {
   const { client, socket, sent } = setUpClient({ room: 'lobby' })
   socket().say(joinedPrivate(BOB))

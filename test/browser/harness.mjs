@@ -4,7 +4,7 @@
 // PATIENCE multiplies every limit, for slow builds. An argument picks the tests with it in the
 // name.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
@@ -120,6 +120,12 @@ export class Server {
     })
   }
 
+  // What `chatd admin` prints, for the same database.
+  admin(...command) {
+    const place = `--db=${join(this.#folder, 'chat.db')}`
+    return execFileSync(CHATD, ['admin', place, ...command], { encoding: 'utf8' }).trim()
+  }
+
   signal(name) {
     this.#process.kill(name)
   }
@@ -158,6 +164,7 @@ async function launch() {
 export class Person {
   problems = [] // what a browser of a real person should never have to report
   serverIsDown = false
+  expected = null // what a browser reports all the same, such as an answer of 401
 
   // options: those of a new browser context, such as viewport and colorScheme.
   static async arrive(server, { hasLine = false, ...options } = {}) {
@@ -187,6 +194,8 @@ export class Person {
     page.on('console', (message) => {
       if (!['error', 'warning'].includes(message.type())) return
       if (this.serverIsDown && /WebSocket connection to .* failed/.test(message.text())) return
+      if (this.serverIsDown && /Failed to load resource/.test(message.text())) return
+      if (this.expected?.test(message.text())) return
       this.problems.push(`console: ${message.text()}`)
     })
     const watchHost = (url) => {
@@ -230,7 +239,7 @@ export class Person {
   // A line of this person's own, to be laid before the page is loaded: cut() takes the connection
   // away and keeps it away until mend().
   async layLine() {
-    await this.page.routeWebSocket(/\/ws\?/, (socket) => {
+    await this.page.routeWebSocket(/\/ws(\?|$)/, (socket) => {
       if (this.isCut) return socket.close({ code: 1011 })
       this.socket = socket
       this.upstream = socket.connectToServer()
@@ -262,10 +271,30 @@ export class Person {
     )
   }
 
+  // With an account, which is made where it is new.
+  async enterAccount(way, name, password) {
+    await this.page.getByRole('tab', { name: way }).click()
+    await this.page.getByLabel('User name').fill(name)
+    await this.page.getByLabel('Password', { exact: true }).fill(password)
+    if (way === 'Register') await this.page.getByLabel('Password again').fill(password)
+    await this.page.getByRole('button', { name: way, exact: true }).click()
+  }
+
+  async isConnected() {
+    await this.page.locator('[data-phase=connected]').waitFor({ state: 'attached' })
+  }
+
+  static async register(server, name, options) {
+    const person = await Person.arrive(server, options)
+    await person.enterAccount('Register', name, `the password of ${name}`)
+    await person.isConnected()
+    return person
+  }
+
   async enter(name) {
     await this.page.getByLabel('Your name').fill(name)
     await this.page.getByRole('button', { name: 'Enter the chat' }).click()
-    await this.page.locator('[data-phase=connected]').waitFor({ state: 'attached' })
+    await this.isConnected()
   }
 
   async join(room) {

@@ -109,4 +109,5 @@ test('an edit that cannot be saved says why, and the text is kept', async () => 
   await until(() => ann.texts(), ['after'])
 })
 
+await import('./page_account.mjs')
 await run()

@@ -45,14 +45,14 @@ export class Account {
     return this.#leaving
   }
 
-  // A browser does not say why there is no connection. Whoever's session is over is told so.
+  // A browser does not say why there is no connection. Whoever's session is over is told so, and a
+  // guest where guests may not come in any more.
   async check() {
-    if (this.#checking || !this.#state.isAccount) return
+    if (this.#checking) return
     this.#checking = true
-    const { status } = await this.#api.me().catch((error) => error)
+    if (this.#state.isAccount) await this.#checkSession()
+    else await this.#checkGuest()
     this.#checking = false
-    if (status === 401 && this.#state.isAccount)
-      this.#chat.turnedAway('Your session has ended. Sign in again.')
   }
 
   async sessions() {
@@ -76,6 +76,18 @@ export class Account {
   async invite() {
     const { url } = await this.#api.invite(1, 7 * 24 * 3600)
     return url
+  }
+
+  async #checkSession() {
+    const { status } = await this.#api.me().catch((error) => error)
+    if (status === 401 && this.#state.isAccount)
+      this.#chat.turnedAway('Your session has ended. Sign in again.')
+  }
+
+  async #checkGuest() {
+    await this.loadConfig()
+    if (this.#state.config.auth === 'members' && this.#state.phase === 'waiting')
+      this.#chat.turnedAway('Only who has an account may come in.', true)
   }
 
   #notTold({ status }) {

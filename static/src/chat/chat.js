@@ -58,9 +58,11 @@ export class Chat {
     this.#forget()
   }
 
-  // The server does not let one in any more, or not under this name.
-  turnedAway(why) {
-    this.#client.forgetMe()
+  // The server does not let one in any more, or not under this name. forNow: one may come back as
+  // who one was.
+  turnedAway(why, forNow = false) {
+    if (forNow) this.#client.disconnect()
+    else this.#client.forgetMe()
     this.#forget()
     this.#state.signInProblem = why
   }
@@ -306,8 +308,12 @@ export class Chat {
   }
 
   // What was said while one was away begins with the next one of another person, or with a gap.
-  #joined({ room, from, last, missed }) {
+  #joined({ room, from, last, missed, isAnother }) {
     const conversation = byKey(this.#state, room.key)
+    if (isAnother && !room.private) {
+      conversation.leftOff = null
+      this.#tell(`${room.name} is another room now: the one that you knew was deleted.`)
+    }
     conversation.returned = from === null ? null : { from, last }
     if (from !== null && missed > 0) conversation.leftOff = from
     if (isLookedAt(this.#state, conversation)) room.markRead()

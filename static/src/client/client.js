@@ -419,10 +419,11 @@ export class ChatClient {
     this.#clock.clearTimeout(this.#rejoins.get(room.key)?.timer)
     this.#rejoins.delete(room.key)
     if (room.status === 'joined' && room.id === id) return
-    const from = room.since
+    const isAnother = room.id !== null && room.id !== id
+    const from = isAnother ? null : room.since
     const missed = room.entered(id, since ?? lastSeq, lastSeq)
     this.#touch(room, true)
-    this.#events.emit('joined', { room, from, last: lastSeq, missed })
+    this.#events.emit('joined', { room, from, last: lastSeq, missed, isAnother })
     const early = this.#orphans.filter(({ target }) => target.id === id)
     this.#orphans = this.#orphans.filter(({ target }) => target.id !== id)
     for (const document of early) this.#delivered(document)
@@ -547,7 +548,7 @@ export class ChatClient {
   #refused(document) {
     const { refused, code, message, retry, id, target } = document
     const room = target && this.rooms.find((one) => one.id === target.id)
-    if (code === 'muted' && room) room.describe({ muted: document.until ?? Infinity })
+    if (code === 'muted' && room) room.mutedUntil = until(document.until)
     if (refused === 'send-message' && id) {
       if (code !== 'not-a-member') this.#outbox.refuse(room?.key, id, message, Boolean(retry))
       else if (room?.status === 'joined') this.#expelled(room)

@@ -30,7 +30,8 @@
 // transfer(user), destroy(), members(): a Promise each.
 //
 // Events: `connection` {phase, retryAt, why, code}; `welcome` {user, isAnother}; `people` [{user,
-// online}]; `opened`, `changed` and `closed` with the room; `joined` {room, from, last, missed};
+// online}]; `opened`, `changed` and `closed` with the room; `joined` {room, from, last, missed,
+// isAnother: the one that was known is no more};
 // `message` {room, message}: each once, in its room's order; `change` {room, change}: likewise, an
 // edit or a delete; `out` {room, reason, until, by}: one was put out; `problem` {code, message}.
 //

@@ -201,12 +201,13 @@ export class Room {
   }
 
   // What room-joined and room-changed say of it.
-  describe({ kind, topic, owner, role, muted }) {
+  describe({ kind, topic, owner, role, muted, until: end }) {
     if (kind !== undefined) this.kind = kind
     if (topic !== undefined) this.topic = topic ?? ''
     if (owner !== undefined) this.owner = owner
-    if (role !== undefined) this.role = role
-    if (muted !== undefined) this.mutedUntil = muted ? until(muted) : 0
+    if (role === undefined) return
+    this.role = role
+    this.mutedUntil = muted ? until(end) : 0
   }
 
   // Not everything is here that was there when one joined.
