@@ -169,7 +169,8 @@ hasher_open(unsigned threads, struct hasher **out)
     lock_condition_init(&hasher->work);
     lock_condition_init(&hasher->finished);
     TAILQ_INIT(&hasher->jobs);
-    while (hasher->thread_count < threads && hasher->thread_count < THREADS_MAX && error == 0) {
+    unsigned count = threads < 1 ? 1 : threads > THREADS_MAX ? THREADS_MAX : threads;
+    while (hasher->thread_count < count && error == 0) {
         error = -pthread_create(&hasher->threads[hasher->thread_count], NULL, hasher_main, hasher);
         hasher->thread_count += error == 0;
     }

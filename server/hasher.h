@@ -16,7 +16,10 @@
 
 struct hasher;
 
-/* Starts the threads, at least one. Returns 0 or a negative errno. */
+/*
+ * Starts the threads, `threads` of them, but at least one and at most two. Returns 0 or a negative
+ * errno.
+ */
 int hasher_open(unsigned threads, struct hasher **out);
 
 /* Refuses those who wait, ends the threads and frees it; clears the pointer, which may be to NULL. */

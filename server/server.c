@@ -282,7 +282,7 @@ server_start(struct server *server, const struct options *options, char *why, si
         snprintf(why, why_size, "cannot start the I/O loops: %s", strerror(-error));
         goto close_rooms;
     }
-    error = hasher_open(count_cores(), &server->hasher);
+    error = hasher_open(count_cores() - 1, &server->hasher);
     if (error != 0) {
         snprintf(why, why_size, "cannot start the threads for passwords: %s", strerror(-error));
         goto end_loops;

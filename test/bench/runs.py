@@ -3,7 +3,9 @@ import atexit
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 
 import database
@@ -43,6 +45,29 @@ def database_of(case):
     return shutil.copyfile(path, f"{path}.copy")
 
 
+LOGINS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "logins.py")
+LOGINS_MIN = 0.8  # of what is asked for has to come about
+
+
+def start_logins(servers, rate):
+    """A storm of so many logins a second on the first server, once it has begun."""
+    storm = spawn([sys.executable, "-B", LOGINS, servers.addresses[0], str(rate)],
+                  stdout=subprocess.PIPE, text=True)
+    servers.helpers.append(storm)
+    if storm.stdout.readline() != "storming\n":
+        raise RuntimeError("no login was answered")
+    return storm
+
+
+def end_logins(storm, rate, result):
+    """Adds what became of them to the result."""
+    storm.send_signal(signal.SIGTERM)
+    result["logins"] = json.loads(storm.communicate(timeout=60)[0])
+    if result["logins"]["failed"] or result["logins"]["askedPerSecond"] < LOGINS_MIN * rate:
+        result["problem"] = result["problem"] or f"the logins: {result['logins']}"
+        result["failed"] += 1
+
+
 def run_case(case, changes, watch=None):
     """Returns what chatd-load says of one run on fresh servers.
 
@@ -51,6 +76,7 @@ def run_case(case, changes, watch=None):
     stored = database_of(case) if case.stored else None
     with Servers(case.server, case.options, case.instances, case.redis, stored) as servers:
         probed = database.probe(servers.addresses[0]) if stored else None
+        storm = start_logins(servers, case.logins) if case.logins else None
         command, limit = load_command(case, servers, changes)
         load = spawn(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE if watch else None,
                      text=True)
@@ -63,6 +89,8 @@ def run_case(case, changes, watch=None):
         if load.returncode not in (0, 1):
             raise RuntimeError(f"chatd-load ended with {load.returncode}")
         result = json.loads(output)
+        if storm:
+            end_logins(storm, case.logins, result)
         if probed:
             result["probe"] = probed
         if any(each.poll() is not None for each in servers.processes):

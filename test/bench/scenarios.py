@@ -13,6 +13,7 @@ class Case:
     redis: bool = False
     quick: dict | None = None  # what is different with --quick; None: not run there
     is_long: bool = False  # means nothing when it is shorter
+    logins: int = 0  # a second, beside it
     stored: int = 0  # messages that the database has from before; then reading is probed, too
 
 
@@ -74,6 +75,10 @@ def _difference(more, less, key, scale=1):
     return measure
 
 
+def _milliseconds(case, key):
+    return lambda figures: None if (us := figures(case, key, None)) is None else us / 1000
+
+
 def _spread(cases, measure_of):
     """The dearest of the cases in terms of the cheapest."""
     def measure(figures):
@@ -101,6 +106,7 @@ def arriving(clients, **more):
 ONE_ROOM = {"clients": 100, "rooms": 1, "window": 32}
 SHORT = {"warm-up": 0.3, "duration": 1}
 SLOW = {"clients": 100, "rate": 200, "size": 2000, "duration": 45}
+PEACEFUL = {"clients": 100, "rooms": 1, "rate": 200, "duration": 10}
 PACED = {"clients": 10, "rooms": 10, "rate": 2000, "duration": 3}
 MEMBERS = (10, 100, 1000, 10000)
 CLIENTS = (1000, 5000, 19000)
@@ -220,6 +226,13 @@ SCENARIOS = {
                 _inverse(ratio(f"{name}, deflated", PER_CPU, f"{name}, plain")), at_most=1.1, of_time=False)
            for name in DEFLATED],
         tables=("wire", "arrival"), runs=3, is_named=True),
+    "logins": Scenario(
+        "1 room × 100, 200 messages a second, without and with 50 logins a second",
+        [Case("without", PEACEFUL), Case("with", PEACEFUL, logins=50, quick=SHORT)],
+        [Goal("p99 without, ms", _milliseconds("without", "latency.p99"), at_most=5),
+         Goal("p99 with, ms", _milliseconds("with", "latency.p99"), at_most=20),
+         Goal("logins answered a second", value("with", "logins.perSecond"), at_least=5)],
+        runs=3),
     "size": Scenario(
         "the same with few and with many stored messages: 10 rooms, 2,000 messages a second",
         [Case("1 k", PACED, stored=1000), Case("10 M", PACED, stored=10_000_000)],
