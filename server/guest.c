@@ -8,6 +8,7 @@
 #include "server/options.h"
 #include "server/server.h"
 
+#include <civetweb.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -38,13 +39,19 @@ guest_refuse(const struct server *server, struct event_error *error)
                   "This server is for those who have an account.");
 }
 
-/* Whether a guest may have the name that it has. */
+/*
+ * Whether a guest may have the name that it has. A page is let in all the same, since it would not
+ * see the status: where its arrival is stored it is turned away, with a document that says why.
+ */
 static const char *
-check_name(const struct server *server, const struct identity *guest, struct event_error *error)
+check_name(const struct server *server, const struct mg_connection *connection,
+           const struct identity *guest, struct event_error *error)
 {
     struct repo_account account;
 
     if (guest->folded[0] == '\0') /* the name of no account */
+        return NULL;
+    if (mg_get_header(connection, "Origin") != NULL)
         return NULL;
     int result = repo_account_find_by_name(server->repo, guest->folded, &account);
     explicit_bzero(account.password, sizeof(account.password));
@@ -64,7 +71,7 @@ make(const struct server *server, const struct mg_connection *connection, bool h
     int result = identity_make(server, connection, out);
 
     if (result == 0)
-        return check_name(server, out, error);
+        return check_name(server, connection, out, error);
     if (has_token && result == -ENODATA)
         return refuse(error, ANSWER_UNAUTHORIZED, "bad-token", "This token is unknown or expired.");
     return refuse(error, "400 Bad Request", "bad-name",
@@ -83,7 +90,7 @@ guest_identify(const struct server *server, const struct mg_connection *connecti
         if (out->is_account)
             return NULL;
         status = guest_refuse(server, error);
-        return status != NULL ? status : check_name(server, out, error);
+        return status != NULL ? status : check_name(server, connection, out, error);
     case -ENODATA:
     case -EACCES:
         status = guest_refuse(server, error);

@@ -19,7 +19,8 @@ const char *guest_refuse(const struct server *server, struct event_error *error)
 /*
  * Finds whom the request's token stands for, or else makes a new guest of the query's `name`. The
  * caller clears *out. Blocks on the repository, for reads. That nobody gets past this with a name of
- * which an account is being made is seen to where an arrival is stored.
+ * which an account is being made, and no page with an account's name, is seen to where an arrival is
+ * stored.
  */
 const char *guest_identify(const struct server *server, const struct mg_connection *connection,
                            struct identity *out, struct event_error *error);

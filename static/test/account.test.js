@@ -187,6 +187,27 @@ test('a session that ran out is found out, as the browser does not tell', async 
   assert.match(state.signInProblem, /ended/)
 })
 
+test('who was banned while away is told so', async () => {
+  const banned = { status: 403, body: { code: 'banned', message: 'You are banned.' } }
+  const { enter, state, socket } = signedIn(banned)
+  await enter()
+  socket().lose()
+  await settled()
+  assert.deepEqual([state.me, state.signInProblem], [null, 'You are banned.'])
+})
+
+test('an admin makes a link, and others are refused', async () => {
+  const { state } = signedIn()
+  const { api, asked } = fakeFetch(
+    { status: 201, body: { invitation: 'x', path: '/?invitation=x', uses: 1 } },
+    { status: 403, body: { code: 'forbidden', message: 'No.' } },
+  )
+  const person = new Account(state, null, api)
+  assert.equal(await person.invite(), '/?invitation=x')
+  assert.deepEqual(asked[0].body, { uses: 1, expiresIn: 604800 })
+  await assert.rejects(person.invite(), { code: 'forbidden' })
+})
+
 test('a guest is told where guests may not come in any more, and stays who they were', async () => {
   const { chat, client, state, socket } = setUp()
   const config = (auth) => ({ body: { auth, registration: 'open' } })

@@ -25,6 +25,23 @@ async def _(server):
         await (await Client.connect(server, name)).close()
 
 
+@test("a page, which cannot see the status of an upgrade, is told by a document and the close")
+async def _(server):
+    register(server, "Pam")
+    own = {"Origin": f"http://127.0.0.1:{server.port}"}
+    guest = await Client.connect(server, "Pat")
+    taken = register(server, "Pat")
+    assert taken["token"]
+    await ended(guest, "name-taken")
+    for query in "name=PAM", f"bearer={guest.token}":
+        async with websockets.connect(f"ws://127.0.0.1:{server.port}/ws?{query}", extra_headers=own,
+                                      open_timeout=LIMIT) as page:
+            refusal = json.loads(await asyncio.wait_for(page.recv(), LIMIT))
+            equal((refusal["action"], refusal["code"]), ("error", "name-taken"))
+            await asyncio.wait_for(page.wait_closed(), LIMIT)
+            equal((page.close_code, page.close_reason), (1008, "name-taken"))
+
+
 @test("a guest's token of a name that was registered meanwhile is of no use, connected or not")
 async def _(server):
     away, here = await Client.connect(server, "Zoë"), await Client.connect(server, "ZOË")

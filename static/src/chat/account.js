@@ -74,14 +74,15 @@ export class Account {
 
   // The address to register with, for one person, within a week.
   async invite() {
-    const { url } = await this.#api.invite(1, 7 * 24 * 3600)
-    return url
+    const { path } = await this.#api.invite(1, 7 * 24 * 3600)
+    return path
   }
 
   async #checkSession() {
-    const { status } = await this.#api.me().catch((error) => error)
-    if (status === 401 && this.#state.isAccount)
-      this.#chat.turnedAway('Your session has ended. Sign in again.')
+    const { status, code, message } = await this.#api.me().catch((error) => error)
+    if (!this.#state.isAccount) return
+    if (status === 401) this.#chat.turnedAway('Your session has ended. Sign in again.')
+    else if (code === 'banned') this.#chat.turnedAway(message)
   }
 
   async #checkGuest() {

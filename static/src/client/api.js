@@ -47,7 +47,7 @@ export class Api {
     return this.#ask('POST', 'password', { password, newPassword })
   }
 
-  // Of an admin: {url} to register with.
+  // Of an admin: {path}, of the page, to register with.
   invite(uses, expiresIn) {
     return this.#ask('POST', 'invitations', { uses, expiresIn })
   }
