@@ -178,6 +178,26 @@ def _(server):
     refused(ask(server, "GET", "me"), 401, "bad-token")
 
 
+@test("a storm of logins is told to come later, and keeps nobody else waiting")
+async def _(server):
+    ann = await connect_as(server, sign_in(server, "Ann"))
+    room = await ann.join("storm")
+    fields = {"username": "Ann", "password": PASSWORD}
+    storm = [asyncio.create_task(asyncio.to_thread(post, server, "login", fields))
+             for _ in range(16)]
+    seq = 0
+    while not all(each.done() for each in storm):
+        await ann.post(room, "still here")
+        seq += 1
+        equal((await asyncio.to_thread(server.request, "/healthz"))[0], 200, "healthz")
+    answers = [each.result() for each in storm]
+    busy = [each for each in answers if each.status == 503]
+    for each in busy:
+        equal((each.code, each.headers["Retry-After"]), ("busy", "5"), "who comes later")
+    assert 0 < len(busy) < 16 and seq > 0, [each.status for each in answers]
+    equal({each.status for each in answers}, {200, 503}, "the answers")
+
+
 @test("no password and no token is in the log or in the database")
 def _(server):
     secret = login(server, "Eight", "äöüäöüäö")["token"]

@@ -1,6 +1,9 @@
 #!/usr/bin/python3 -B
 """What ends a session ends its connections too, on every instance; and guests give way to accounts."""
+import statistics
+
 from accounts import *
+from redis import Cluster
 
 
 def sessions_of(server, token):
@@ -120,6 +123,49 @@ async def _(server):
     refused(ask(server, "GET", "me", token=cal["token"]), 401, "bad-token")
 
 
+async def upgraded(server, query):
+    """A connection that was let in, and is not stored as long as the database is locked."""
+    return Client(await websockets.connect(
+        f"ws://127.0.0.1:{server.port}/ws?{query}", compression=None, ping_interval=None,
+        open_timeout=LIMIT, close_timeout=2 * PATIENCE))
+
+
+@test("nobody slips in between being let in and being stored")
+async def _(server):
+    dan = make_account(server, "Dan")
+    rows = database(server)
+    for code, change, value in [
+            ("banned", "UPDATE account SET banned_until = ?1 WHERE id = ?2", 2**63 - 1),
+            ("session-revoked", "DELETE FROM session WHERE ?1 AND account_id = ?2", 1)]:
+        rows.execute("UPDATE account SET banned_until = 0")
+        rows.execute("BEGIN IMMEDIATE")
+        client = await upgraded(server, f"bearer={dan['token']}")
+        rows.execute(change, (value, dan["user"]["id"]))
+        rows.execute("COMMIT")
+        await ended(client, code)
+        equal(client.has("welcome"), [], "the welcomes")
+    rows.execute("BEGIN IMMEDIATE")
+    client = await upgraded(server, "name=Fay")
+    rows.execute("INSERT INTO account (id, name, folded, password, admin, banned_until, created, "
+                 "seen) VALUES ('fay', 'FAY', 'fay', '', 0, 0, 0, 0)")
+    rows.execute("COMMIT")
+    await ended(client, "name-taken")
+    others = (await Client.connect(server, "Gus")).has("user-join")
+    assert not {"Dan", "Fay"} & {each["sender"]["name"] for each in others}, others
+
+
+@test("who becomes an admin, or ceases to be one, is found connected")
+async def _(server):
+    one, two = make_account(server, "Hal"), make_account(server, "Ian")
+    client = await connect_as(server, one["token"])
+    rows = database(server)
+    rows.execute("INSERT INTO revocation (kind, user_id, folded, session, newest, ts) "
+                 "VALUES (5, ?, '', 1, 0, 0)", (one["user"]["id"],))
+    server.wait_for_log(r"revoked number=\d+ kind=5 connections=1")
+    await client.round_trip()
+    await (await connect_as(server, two["token"])).round_trip()
+
+
 @test("a session by which somebody is connected does not expire")
 async def _():
     with Server("--token-lifetime=8") as server:
@@ -149,6 +195,21 @@ async def _():
     for each in (pair.one, pair.two):
         refused(ask(each, "GET", "me", token=ann), 401, "bad-token")
     pair.stop()
+
+
+@test("with a Redis the other instances hear of it at once")
+async def _():
+    with Cluster(2) as cluster:
+        one, two = cluster.servers
+        make_account(one, "Ann")
+        stays, times = sign_in(one, "Ann"), []
+        for _ in range(7):
+            client = await connect_as(two, sign_in(one, "Ann"))
+            begun = time.monotonic()
+            equal(post(one, "sessions/revoke-others", token=stays).status, 204, "status")
+            await ended(client, "session-revoked")
+            times.append(time.monotonic() - begun)
+        assert statistics.median(times) < 0.25 * PATIENCE, times  # else it is half a second
 
 
 run()
