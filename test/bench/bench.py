@@ -100,7 +100,7 @@ def parse():
         prog="scripts/bench", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Measures chatd and the limit of the kernel, in turn.",
         epilog="\n".join(f"  {name:6} {each.title}" for name, each in SCENARIOS.items()))
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="all but deflate and size unless named")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="all but deflate, hostile and size unless named")
     parser.add_argument("--runs", type=int, default=5, help="of which the medians are shown (5)")
     parser.add_argument("--quick", action="store_true",
                         help="half a minute: small, once, judges what is lost and no times")

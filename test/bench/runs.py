@@ -9,7 +9,9 @@ import sys
 import tempfile
 
 import database
-from servers import LOAD, PATIENCE, Servers, end, spawn
+from servers import LOAD, PATIENCE, TOP, Servers, end, spawn
+
+HOSTILE = os.path.join(TOP, "test", "bench", "hostile.py")
 
 
 def load_command(case, servers, changes):
@@ -68,13 +70,25 @@ def end_logins(storm, rate, result):
         result["failed"] += 1
 
 
+def attack(servers, connections):
+    """Starts hostile clients; returns once each of them has begun. They count as a helper of the servers."""
+    process = spawn([HOSTILE, f"--server={servers.addresses[0]}", f"--connections={connections}"],
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    servers.helpers.append(process)
+    if process.stderr.readline() != "ready\n":
+        raise RuntimeError("the hostile clients did not begin")
+    return process
+
+
 def run_case(case, changes, watch=None):
     """Returns what chatd-load says of one run on fresh servers.
 
     `changes` are other options for it. `watch` is called while it runs, with the servers and it.
     """
     stored = database_of(case) if case.stored else None
-    with Servers(case.server, case.options, case.instances, case.redis, stored) as servers:
+    with Servers(case.server, case.options, case.instances, case.redis, stored,
+                 case.limited) as servers:
+        attackers = attack(servers, case.hostile) if case.hostile else None
         probed = database.probe(servers.addresses[0]) if stored else None
         storm = start_logins(servers, case.logins) if case.logins else None
         command, limit = load_command(case, servers, changes)
@@ -93,6 +107,9 @@ def run_case(case, changes, watch=None):
             end_logins(storm, case.logins, result)
         if probed:
             result["probe"] = probed
+        if attackers:
+            attackers.terminate()
+            result["attack"] = json.loads(attackers.communicate(timeout=30)[0])
         if any(each.poll() is not None for each in servers.processes):
             result["problem"] = result["problem"] or "a server has ended"
             result["failed"] += 1

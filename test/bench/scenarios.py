@@ -14,6 +14,8 @@ class Case:
     quick: dict | None = None  # what is different with --quick; None: not run there
     is_long: bool = False  # means nothing when it is shorter
     logins: int = 0  # a second, beside it
+    limited: bool = False  # with the limits as they are
+    hostile: int = 0  # hostile connections beside the load
     stored: int = 0  # messages that the database has from before; then reading is probed, too
 
 
@@ -107,6 +109,7 @@ ONE_ROOM = {"clients": 100, "rooms": 1, "window": 32}
 SHORT = {"warm-up": 0.3, "duration": 1}
 SLOW = {"clients": 100, "rate": 200, "size": 2000, "duration": 45}
 PEACEFUL = {"clients": 100, "rooms": 1, "rate": 200, "duration": 10}
+TEAM = {"clients": 100, "rooms": 20, "rate": 300, "duration": 30}
 PACED = {"clients": 10, "rooms": 10, "rate": 2000, "duration": 3}
 MEMBERS = (10, 100, 1000, 10000)
 CLIENTS = (1000, 5000, 19000)
@@ -208,6 +211,15 @@ SCENARIOS = {
          Goal("5,000: seconds until quiet", value("5,000", "connect.quietSeconds"), at_most=5.0),
          Goal("5,000: seconds of CPU", value("5,000", "connect.cpu"), at_most=5.0, of_time=False)],
         tables=("arrival",)),
+    "hostile": Scenario(
+        "20 rooms × 5, 300 messages a second, beside 1,000 connections that are half open, slow, deaf, flooding or "
+        "malformed, from 4 addresses; with the limits as they are",
+        [Case("without", TEAM, limited=True, quick=None),
+         Case("with", TEAM, limited=True, hostile=1000, quick={**SHORT, "duration": 2})],
+        [Goal("p99, of that without", ratio("with", "latency.p99", "without"), at_most=20),
+         Goal("MB resident for them, at the most", _difference("with", "without", "memory.end.peak", 1024),
+              at_most=256, of_time=False)],
+        runs=3, is_named=True),
     "large": Scenario(
         "1 room × 10,000, one sender with 32 under way",
         limits(Case("chatd", {"clients": 10000, "under-way": 1000}), "bare-batch"),

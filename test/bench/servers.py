@@ -48,10 +48,11 @@ def _until(condition, what):
 class Servers:
     """`kind` is chatd, bare or bare-batch. `instances` more than one, or `redis`, brings a Redis.
 
-    `database` is a file to go on with, instead of a new one.
+    `database` is a file to go on with, instead of a new one. `limited`: with the limits as they are.
     """
 
-    def __init__(self, kind, options=(), instances=1, redis=False, database=None):
+    def __init__(self, kind, options=(), instances=1, redis=False, database=None,
+                 limited=False):
         self.folder = tempfile.mkdtemp(prefix="chatd-bench-")
         self.processes = []
         self.helpers = []
@@ -63,7 +64,7 @@ class Servers:
                 if kind == "chatd":
                     database = database or os.path.join(self.folder, "chat.db")
                     command = [CHATD, "--addr=127.0.0.1:0", f"--db={database}",
-                               "--limits=none", *options]
+                               *([] if limited else ["--limits=none"]), *options]
                 else:
                     command = [BARE, *(["--batch"] if kind == "bare-batch" else []), *options]
                 self._start(command, os.path.join(self.folder, f"log-{i}"))
