@@ -60,7 +60,7 @@ async def _(server):
 
 @test("with an account one comes in whatever name the query has, and with a bad token as a guest of it")
 async def _(server):
-    account = register(server, "Finn")
+    account = make_account(server, "Finn")
     equal(refused_upgrade(server, f"name=Finn&bearer={'x' * 43}"), (409, "name-taken"))
     guest = await Client.return_as(server, "x" * 43, name="Not Finn")
     equal(guest.name, "Not Finn")
@@ -104,12 +104,11 @@ async def _():
             equal((status, code), (401, "members-only"), query)
         refused(ask(server, "GET", f"rooms/{room}/messages", token=guest.token), 401, "members-only")
         equal(ask(server, "GET", "me", token=guest.token).body["account"], False)
-        ann = await connect_as(server, register(server, "Ann")["token"])
+        ann = await connect_as(server, make_account(server, "Ann")["token"])
         room = await ann.join("members")
         await ann.post(room, "hello")
         equal(ask(server, "GET", f"rooms/{room}/messages", token=ann.token).status, 200)
-        cookie = post(server, "login", {"username": "Ann", "password": PASSWORD, "cookie": True}).cookie.value
-        await (await connect_by_cookie(server, cookie)).close()
+        await (await connect_by_cookie(server, sign_in(server, "Ann"))).close()
         equal(refused_upgrade(server, cookie="x" * 43), (401, "members-only"))
         await ann.close()
 
@@ -174,7 +173,7 @@ async def _():
 @test("who is no admin invites nobody, and an invitation that makes no sense is none")
 async def _():
     with Server() as server:
-        admin, user = register(server, "Ann")["token"], register(server, "Bob")["token"]
+        admin, user = make_account(server, "Ann", admin=True)["token"], make_account(server, "Bob")["token"]
         guest = await Client.connect(server, "Guest")
         refused(post(server, "invitations", {}), 401, "bad-token")
         refused(post(server, "invitations", {}, token=guest.token), 403, "no-account")
