@@ -25,17 +25,20 @@ LDFLAGS  += -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANITIZE)
 PUBSUB := deflater inbox local message payload pubsub queue redis redis_address redis_channel \
           redis_connection redis_greeting redis_log redis_publisher redis_queue redis_socket redis_url \
           replay topic
-REPO   := checkpointer log_file parameter schema sqlite sqlite_account sqlite_append sqlite_arrival sqlite_entry sqlite_identity \
-          sqlite_invite_link sqlite_lease sqlite_missed sqlite_revocation sqlite_roll sqlite_room sqlite_secret \
-          sqlite_session sqlite_user sqlite_user_data write_group
-ROOMS  := auditor catch_up document event event_chat fan_out hand_out historian history identifier lobby lobby_call_back lobby_presence \
-          lobby_reconcile lobby_revocation lobby_subscriber lock log mailbox member membership name_fold registry room room_join \
-          room_members room_posts room_roll room_users rooms roster stack subscriber utf8 wake
-SERVER := account_api admin admin_account admin_export admin_options admin_password \
-          answer api api_request assets body bus client client_close client_input client_member client_start command \
-          command_message command_room config_api confine counted counters credentials extensions failure_limit futex_table guest handover \
-          hasher http identity inflater invitation_api json_guard key_hash key_table limits login loop options options_table origin outbox password peer \
-          peer_request rate_limit reception server session_api token upgrade websocket websocket_header
+REPO   := checkpointer log_file parameter schema sqlite sqlite_account sqlite_append sqlite_arrival \
+          sqlite_block sqlite_deleted sqlite_entry sqlite_identity sqlite_invite_link sqlite_lease \
+          sqlite_missed sqlite_revocation sqlite_rights sqlite_roll sqlite_room sqlite_secret sqlite_session \
+          sqlite_user sqlite_user_data write_group
+ROOMS  := auditor catch_up clerk document event event_chat event_room fan_out hand_out historian history \
+          identifier lobby lobby_call_back lobby_presence lobby_reconcile lobby_revocation lobby_subscriber \
+          lock log mailbox member membership name_fold order registry rights room room_join room_members \
+          room_posts room_rights room_roll room_users rooms roster stack subscriber utf8 wake
+SERVER := account_api admin admin_account admin_export admin_options admin_password answer api api_request \
+          assets body bus client client_close client_input client_member client_start command command_message \
+          command_rights command_room config_api confine counted counters credentials extensions failure_limit \
+          futex_table guest handover hasher http identity inflater invitation_api json_guard key_hash \
+          key_table limits login loop options options_table origin outbox password peer peer_request \
+          rate_limit reception server session_api token upgrade websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
@@ -150,7 +153,7 @@ chaos-broken: $(BREAKS:%=$(BUILD)/broken/%/chatd) $(FULL_DISK) ## chaos finds ea
 	FULL_DISK_LIBRARY=$(abspath $(FULL_DISK)) test/chaos/broken.py $(abspath $(BUILD)/broken)
 
 # Fuzzing needs clang; what is fuzzed is compiled for it, and what that needs.
-FUZZED       := pubsub/deflater pubsub/message pubsub/payload pubsub/redis_url rooms/document rooms/event rooms/event_chat rooms/identifier \
+FUZZED       := pubsub/deflater pubsub/message pubsub/payload pubsub/redis_url rooms/document rooms/event rooms/event_chat rooms/event_room rooms/rights rooms/identifier \
                 rooms/utf8 server/extensions server/inflater server/json_guard server/options \
                 server/options_table server/origin server/peer server/websocket server/websocket_header
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))

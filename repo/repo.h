@@ -102,13 +102,30 @@ struct repo_room {
     char users[2][REPO_ID_SIZE]; /* a private room's pair, in strcmp order; else empty */
 };
 
+/* Who may join a room that is not private. */
+enum repo_room_kind {
+    REPO_PUBLIC,      /* anybody */
+    REPO_INVITE_ONLY, /* who is in it already, or was invited */
+};
+
+/* What a new room begins with; of a private one only `created`. */
+struct repo_room_origin {
+    const char *owner_id; /* or NULL: nobody */
+    const char *topic;    /* or NULL: none */
+    enum repo_room_kind kind;
+    int64_t created; /* milliseconds since 1970 */
+};
+
 /*
  * Adds the room, or finds the one that is there already: a public one by name, a private one by its
  * pair (in any order). *room goes in with everything but `number` and comes back as it is stored;
- * when it was there already, its stored id and name replace the offered ones. *created says which.
- * Two processes that add the same room at once get the same one.
+ * when it was there already, its stored id and name replace the offered ones, and nothing of the
+ * origin counts. *created says which. Two processes that add the same room at once get the same one.
+ * Public here, and in the other functions of this part, means not private, whatever the kind; deleted
+ * rooms are not there.
  */
-int repo_room_add(struct repo *repo, struct repo_room *room, bool *created);
+int repo_room_add(struct repo *repo, struct repo_room *room, const struct repo_room_origin *origin,
+                  bool *created);
 
 /* Finds a public room by its name, or returns -ENOENT. */
 int repo_room_find_by_name(struct repo *repo, const char *name, struct repo_room *out);
@@ -130,10 +147,11 @@ struct repo_roll_change {
 
 /*
  * Puts the changes on the roll of the room with the given number, in their order and in one
- * transaction. Writes nothing when the roll is like that already.
+ * transaction. Writes nothing when the roll is like that already. -ESTALE: `version` is not the
+ * room's of today (rights.h), and it has to be looked at again who may be on it.
  */
-int repo_roll_change(struct repo *repo, int64_t room, const struct repo_roll_change *changes,
-                     size_t count);
+int repo_roll_change(struct repo *repo, int64_t room, uint64_t version,
+                     const struct repo_roll_change *changes, size_t count);
 
 /* Returns 0 when the user is on the room's roll: joined it and did not leave it; else -ENOENT. */
 int repo_roll_find(struct repo *repo, int64_t room, const char *user_id);
@@ -299,8 +317,11 @@ struct repo_post {
  * fills in each post's outcome, seq and ts. A room's seqs are 1, 2, 3 … with no hole, whichever
  * processes append. A repeat within one call is found as well: the same sender's client_id stands for
  * the same kind, `of` and text, but for the text of what was edited or deleted since.
+ * -ESTALE: `version` is not the room's of today (rights.h), and it has to be looked at again who may
+ * post what.
  */
-int repo_append(struct repo *repo, int64_t room, struct repo_post *posts, size_t count);
+int repo_append(struct repo *repo, int64_t room, uint64_t version, struct repo_post *posts,
+                size_t count);
 
 /*
  * A stored entry as it is read; every pointer is valid during the callback only. A message that was
@@ -331,10 +352,11 @@ int repo_read(struct repo *repo, int64_t room, uint64_t after, uint64_t before, 
               bool newest, repo_message_function each, void *argument);
 
 /*
- * For each of `count` rooms, the seq of its last message, 0 where it has none, all as of one
- * moment, in one query.
+ * For each of `count` rooms, the seq of its last message, 0 where it has none, and, unless `versions`
+ * is NULL, its version (rights.h), all as of one moment, in one query.
  */
-int repo_last_seqs(struct repo *repo, const int64_t *rooms, uint64_t *seqs, size_t count);
+int repo_last_seqs(struct repo *repo, const int64_t *rooms, uint64_t *seqs, uint64_t *versions,
+                   size_t count);
 
 /* ---- leases ------------------------------------------------------------------------------- */
 

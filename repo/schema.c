@@ -150,6 +150,41 @@ static const char *const migrations[] = {
     /* NULL where the guest was not here since: those who come are compared when they do. */
     "ALTER TABLE identity ADD COLUMN folded TEXT;"
     "CREATE INDEX identity_folded ON identity (folded) WHERE folded IS NOT NULL;",
+
+    /*
+     * Rooms with owners, see rights.h. `deleted` is 0, or when that was; once nothing but the row is
+     * left it is negative. A standing has the room's version at which it changed.
+     */
+    "ALTER TABLE room ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE room ADD COLUMN topic TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE room ADD COLUMN owner_id TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE room ADD COLUMN created INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE room ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE room ADD COLUMN deleted_by TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE room ADD COLUMN rights_version INTEGER NOT NULL DEFAULT 0;"
+    "DROP INDEX room_name;"
+    "CREATE UNIQUE INDEX room_name ON room (name) WHERE private = 0 AND deleted = 0;"
+    "CREATE INDEX room_deleted ON room (number) WHERE deleted > 0;"
+
+    "CREATE TABLE room_standing ("
+    "  room INTEGER NOT NULL,"
+    "  user_id TEXT NOT NULL,"
+    "  is_moderator INTEGER NOT NULL,"
+    "  is_invited INTEGER NOT NULL,"
+    "  banned_until INTEGER NOT NULL,"
+    "  muted_until INTEGER NOT NULL,"
+    "  kicked INTEGER NOT NULL,"
+    "  by_id TEXT NOT NULL,"
+    "  version INTEGER NOT NULL,"
+    "  PRIMARY KEY (room, user_id)) WITHOUT ROWID;"
+    "CREATE INDEX room_standing_version ON room_standing (room, version);"
+    "CREATE INDEX room_standing_user ON room_standing (user_id);"
+
+    "CREATE TABLE block ("
+    "  user_id TEXT NOT NULL,"
+    "  blocked_id TEXT NOT NULL,"
+    "  PRIMARY KEY (user_id, blocked_id)) WITHOUT ROWID;"
+    "CREATE INDEX block_blocked ON block (blocked_id);",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -44,10 +44,30 @@ enum statement {
     STATEMENT_IDENTITY_SEEN,
     STATEMENT_IDENTITIES_EXPIRED,
     STATEMENT_IDENTITIES_ROLL_EXPIRE,
+    STATEMENT_IDENTITIES_STANDING_EXPIRE,
+    STATEMENT_IDENTITIES_BLOCK_EXPIRE,
+    STATEMENT_IDENTITIES_BLOCKED_EXPIRE,
     STATEMENT_IDENTITIES_EXPIRE,
     STATEMENT_ROLL_ADD,
     STATEMENT_ROLL_REMOVE,
     STATEMENT_ROLL_FIND,
+    STATEMENT_ROLL_VERSION,
+    STATEMENT_RIGHTS,
+    STATEMENT_RIGHTS_CHANGE,
+    STATEMENT_STANDING,
+    STATEMENT_STANDING_CHANGE,
+    STATEMENT_STANDINGS_CHANGED,
+    STATEMENT_DELETED_FIND,
+    STATEMENT_DELETED_MESSAGES,
+    STATEMENT_DELETED_ROLL,
+    STATEMENT_DELETED_STANDINGS,
+    STATEMENT_DELETED_BURY,
+    STATEMENT_FORGET_STANDINGS,
+    STATEMENT_FORGET_OWNER,
+    STATEMENT_FORGET_BLOCKS,
+    STATEMENT_BLOCK_ADD,
+    STATEMENT_BLOCK_REMOVE,
+    STATEMENT_BLOCK_ROOM,
     STATEMENT_PRIVATE_MISSED,
     STATEMENT_MESSAGE_ADD,
     STATEMENT_MESSAGE_BY_CLIENT_ID,
@@ -229,6 +249,12 @@ int entry_add(struct connection *connection, int64_t room, uint64_t seq,
 
 /* Reads a row that begins with ROOM_COLUMNS. */
 int room_from_row(sqlite3_stmt *statement, struct repo_room *out);
+
+/* Ends what the user is in rooms, owner or moderator, and whom it blocks or is blocked by. */
+int rights_forget(struct connection *connection, const char *user_id);
+
+/* Takes the user off the room's roll, if it is on it. */
+int roll_remove(struct connection *connection, int64_t room, const char *user_id);
 
 /* Reads a row of id, name, instance. */
 int user_from_row(sqlite3_stmt *statement, struct repo_user *out);

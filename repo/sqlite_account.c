@@ -250,6 +250,8 @@ static int delete (struct connection *connection, void *argument)
             statement_do(connection, STATEMENT_ACCOUNT_ROLL_REMOVE,
                          "DELETE FROM roll WHERE user_id = ?1", PARAMETERS(with_text(change->id)));
     if (error == 0)
+        error = rights_forget(connection, change->id);
+    if (error == 0)
         error =
             statement_do(connection, STATEMENT_ACCOUNT_REMOVE, "DELETE FROM account WHERE id = ?1",
                          PARAMETERS(with_text(change->id)));

@@ -15,20 +15,22 @@
 
 struct append {
     int64_t room;
+    uint64_t version;
     const struct repo_post *posts;
     size_t count;
     struct result *results; /* out: one a post, copied to it once all is committed */
     uint64_t stored;        /* out */
+    bool is_stale;          /* out: the room's version is another one, and nothing was stored */
 };
 
-/* Reads the number of the room's last message, 0 for none; -ENOENT when there is no such room. */
+/* Reads the number of the room's last entry, 0 for none; -ENOENT when there is no such room. */
 static int
-room_last_seq(struct connection *connection, int64_t room, uint64_t *seq)
+room_last_seq(struct connection *connection, int64_t room, uint64_t *seq, uint64_t *version)
 {
     sqlite3_stmt *statement;
-    int result =
-        statement_get(connection, STATEMENT_ROOM_LAST_SEQ,
-                      "SELECT (" LAST_SEQ("?1") ") FROM room WHERE number = ?1", &statement);
+    int result = statement_get(
+        connection, STATEMENT_ROOM_LAST_SEQ,
+        "SELECT (" LAST_SEQ("?1") "), rights_version FROM room WHERE number = ?1", &statement);
     if (result != 0)
         return result;
     if (sqlite3_bind_int64(statement, 1, room))
@@ -36,6 +38,7 @@ room_last_seq(struct connection *connection, int64_t room, uint64_t *seq)
     result = statement_row(connection, statement);
     if (result > 0) {
         *seq = (uint64_t)sqlite3_column_int64(statement, 0);
+        *version = (uint64_t)sqlite3_column_int64(statement, 1);
         result = 0;
     } else if (result == 0) {
         result = -ENOENT;
@@ -87,8 +90,13 @@ append(struct connection *connection, void *argument)
 {
     struct append *append = argument;
     uint64_t seq = 0;
+    uint64_t version = 0;
     append->stored = 0;
-    int error = room_last_seq(connection, append->room, &seq);
+    int error = room_last_seq(connection, append->room, &seq, &version);
+    /* Not a failure of the transaction, in which others may have their part. */
+    append->is_stale = error == 0 && version != append->version;
+    if (append->is_stale)
+        return 0;
     for (size_t i = 0; i < append->count && error == 0; i++) {
         const struct repo_post *post = &append->posts[i];
         struct result *result = &append->results[i];
@@ -108,15 +116,19 @@ append(struct connection *connection, void *argument)
 }
 
 int
-repo_append(struct repo *repo, int64_t room, struct repo_post *posts, size_t count)
+repo_append(struct repo *repo, int64_t room, uint64_t version, struct repo_post *posts,
+            size_t count)
 {
     if (count == 0)
         return 0;
     struct result *results = calloc(count, sizeof(*results));
     if (results == NULL)
         return -ENOMEM;
-    struct append request = {.room = room, .posts = posts, .count = count, .results = results};
+    struct append request = {
+        .room = room, .version = version, .posts = posts, .count = count, .results = results};
     int error = write_group_run(repo->group, append, &request);
+    if (error == 0 && request.is_stale)
+        error = -ESTALE;
     if (error == 0) {
         for (size_t i = 0; i < count; i++) {
             posts[i].seq = results[i].seq;
@@ -205,11 +217,16 @@ format_rooms(const int64_t *rooms, size_t count)
 }
 
 static int
-read_last_seqs(struct connection *connection, const char *rooms, uint64_t *seqs, size_t count)
+read_last_seqs(struct connection *connection, const char *rooms, uint64_t *seqs, uint64_t *versions,
+               size_t count)
 {
     sqlite3_stmt *statement;
-    int row = statement_get(connection, STATEMENT_LAST_SEQS,
-                            "SELECT key, (" LAST_SEQ("value") ") FROM json_each(?1)", &statement);
+    int row = statement_get(
+        connection, STATEMENT_LAST_SEQS,
+        "SELECT key, (" LAST_SEQ("value") "),"
+                                          " (SELECT rights_version FROM room WHERE number = value)"
+                                          " FROM json_each(?1)",
+        &statement);
     if (row != 0)
         return row;
     if (sqlite3_bind_text(statement, 1, rooms, -1, SQLITE_STATIC))
@@ -219,12 +236,15 @@ read_last_seqs(struct connection *connection, const char *rooms, uint64_t *seqs,
         if (i >= count)
             break;
         seqs[i] = (uint64_t)sqlite3_column_int64(statement, 1);
+        if (versions != NULL)
+            versions[i] = (uint64_t)sqlite3_column_int64(statement, 2);
     }
     return statement_end(connection, statement, row > 0 ? -EIO : row);
 }
 
 int
-repo_last_seqs(struct repo *repo, const int64_t *rooms, uint64_t *seqs, size_t count)
+repo_last_seqs(struct repo *repo, const int64_t *rooms, uint64_t *seqs, uint64_t *versions,
+               size_t count)
 {
     if (count == 0)
         return 0;
@@ -232,7 +252,7 @@ repo_last_seqs(struct repo *repo, const int64_t *rooms, uint64_t *seqs, size_t c
     if (text == NULL)
         return -ENOMEM;
     struct connection *reader = reader_take(repo);
-    int error = read_last_seqs(reader, text, seqs, count);
+    int error = read_last_seqs(reader, text, seqs, versions, count);
     reader_give(repo, reader);
     free(text);
     return error;

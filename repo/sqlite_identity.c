@@ -89,16 +89,33 @@ get_statement(struct connection *connection, const struct expiry *expiry, enum s
     return error;
 }
 
+/* What is kept of users who cannot come back, under no id that anybody will have again. */
+static int
+forget(struct connection *connection, const struct expiry *expiry, enum statement which,
+       const char *sql)
+{
+    sqlite3_stmt *statement;
+    int error = get_statement(connection, expiry, which, sql, &statement);
+    return error != 0 ? error : statement_run(connection, statement);
+}
+
 static int
 expire(struct connection *connection, void *argument)
 {
     struct expiry *expiry = argument;
     sqlite3_stmt *statement;
-    /* The rolls first, while it can be seen which identities these are. */
-    int error = get_statement(connection, expiry, STATEMENT_IDENTITIES_ROLL_EXPIRE,
-                              "DELETE FROM roll WHERE user_id IN (" EXPIRED ")", &statement);
+    /* Last the identities, so that it can be seen until then which these are. */
+    int error = forget(connection, expiry, STATEMENT_IDENTITIES_ROLL_EXPIRE,
+                       "DELETE FROM roll WHERE user_id IN (" EXPIRED ")");
     if (error == 0)
-        error = statement_run(connection, statement);
+        error = forget(connection, expiry, STATEMENT_IDENTITIES_STANDING_EXPIRE,
+                       "DELETE FROM room_standing WHERE user_id IN (" EXPIRED ")");
+    if (error == 0)
+        error = forget(connection, expiry, STATEMENT_IDENTITIES_BLOCK_EXPIRE,
+                       "DELETE FROM block WHERE user_id IN (" EXPIRED ")");
+    if (error == 0)
+        error = forget(connection, expiry, STATEMENT_IDENTITIES_BLOCKED_EXPIRE,
+                       "DELETE FROM block WHERE blocked_id IN (" EXPIRED ")");
     if (error == 0)
         error = get_statement(connection, expiry, STATEMENT_IDENTITIES_EXPIRE,
                               "DELETE FROM identity WHERE id IN (" EXPIRED ")", &statement);

@@ -44,27 +44,63 @@ repo_roll_find(struct repo *repo, int64_t room, const char *user_id)
 
 struct changes {
     int64_t room;
+    uint64_t version;
+    bool is_stale; /* out */
     const struct repo_roll_change *changes;
     size_t count;
 };
 
+int
+roll_remove(struct connection *connection, int64_t room, const char *user_id)
+{
+    sqlite3_stmt *statement;
+    int error = get_statement(connection, STATEMENT_ROLL_REMOVE,
+                              "DELETE FROM roll WHERE room = ?1 AND user_id = ?2", room, user_id,
+                              &statement);
+    return error != 0 ? error : statement_run(connection, statement);
+}
+
+static int
+add(struct connection *connection, int64_t room, const char *user_id)
+{
+    sqlite3_stmt *statement;
+    int error = get_statement(connection, STATEMENT_ROLL_ADD,
+                              "INSERT INTO roll (room, user_id) VALUES (?1, ?2) "
+                              "ON CONFLICT DO NOTHING",
+                              room, user_id, &statement);
+    return error != 0 ? error : statement_run(connection, statement);
+}
+
+/* Says whether the room's version is another one: 1, 0 or a negative errno. */
+static int
+is_stale(struct connection *connection, const struct changes *all)
+{
+    sqlite3_stmt *statement;
+    int error =
+        statement_get(connection, STATEMENT_ROLL_VERSION,
+                      "SELECT 1 FROM room WHERE number = ?1 AND rights_version = ?2", &statement);
+    if (error != 0)
+        return error;
+    if (sqlite3_bind_int64(statement, 1, all->room) ||
+        sqlite3_bind_int64(statement, 2, clamp(all->version)))
+        return connection_error(connection);
+    int row = statement_end(connection, statement, statement_row(connection, statement));
+    return row < 0 ? row : row == 0;
+}
+
 static int
 change_all(struct connection *connection, void *argument)
 {
-    const struct changes *all = argument;
-    int error = 0;
+    struct changes *all = argument;
+    int error = is_stale(connection, all);
+    all->is_stale = error > 0;
+    /* Not a failure of the transaction, in which others may have their part. */
+    if (error != 0)
+        return error < 0 ? error : 0;
     for (size_t i = 0; i < all->count && error == 0; i++) {
         const struct repo_roll_change *change = &all->changes[i];
-        sqlite3_stmt *statement;
-        error = change->joins ? get_statement(connection, STATEMENT_ROLL_ADD,
-                                              "INSERT INTO roll (room, user_id) VALUES (?1, ?2) "
-                                              "ON CONFLICT DO NOTHING",
-                                              all->room, change->user_id, &statement)
-                              : get_statement(connection, STATEMENT_ROLL_REMOVE,
-                                              "DELETE FROM roll WHERE room = ?1 AND user_id = ?2",
-                                              all->room, change->user_id, &statement);
-        if (error == 0)
-            error = statement_run(connection, statement);
+        error = change->joins ? add(connection, all->room, change->user_id)
+                              : roll_remove(connection, all->room, change->user_id);
     }
     return error;
 }
@@ -85,11 +121,13 @@ has_change(struct repo *repo, const struct changes *all)
 }
 
 int
-repo_roll_change(struct repo *repo, int64_t room, const struct repo_roll_change *changes,
-                 size_t count)
+repo_roll_change(struct repo *repo, int64_t room, uint64_t version,
+                 const struct repo_roll_change *changes, size_t count)
 {
-    struct changes all = {.room = room, .changes = changes, .count = count};
+    struct changes all = {.room = room, .version = version, .changes = changes, .count = count};
     /* After a restart everybody joins again, and is on the roll: that needs no write lock. */
     int result = has_change(repo, &all);
-    return result <= 0 ? result : write_group_run(repo->group, change_all, &all);
+    if (result > 0)
+        result = write_group_run(repo->group, change_all, &all);
+    return result == 0 && all.is_stale ? -ESTALE : result;
 }

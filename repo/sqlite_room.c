@@ -52,7 +52,7 @@ static int
 find_by_name(struct connection *connection, const char *name, struct repo_room *out)
 {
     return find_by_text(connection, STATEMENT_ROOM_BY_NAME,
-                        ROOM_SELECT "WHERE private = 0 AND name = ?1", name, out);
+                        ROOM_SELECT "WHERE private = 0 AND deleted = 0 AND name = ?1", name, out);
 }
 
 static int
@@ -71,13 +71,15 @@ find_by_pair(struct connection *connection, char users[2][REPO_ID_SIZE], struct 
 }
 
 static int
-insert(struct connection *connection, const struct repo_room *room)
+insert(struct connection *connection, const struct repo_room *room,
+       const struct repo_room_origin *origin)
 {
     sqlite3_stmt *statement;
     int error = statement_get(
         connection, STATEMENT_ROOM_ADD,
-        "INSERT INTO room (id, name, private, user_a, user_b) VALUES (?1, ?2, ?3, ?4, ?5) "
-        "ON CONFLICT (name) WHERE private = 0 DO NOTHING "
+        "INSERT INTO room (id, name, private, user_a, user_b, owner_id, topic, kind, created) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ifnull(?6, ''), ifnull(?7, ''), ?8, ?9) "
+        "ON CONFLICT (name) WHERE private = 0 AND deleted = 0 DO NOTHING "
         "ON CONFLICT (user_a, user_b) WHERE private = 1 DO NOTHING",
         &statement);
     if (error != 0)
@@ -88,13 +90,18 @@ insert(struct connection *connection, const struct repo_room *room)
         sqlite3_bind_text(statement, 2, room->name, -1, SQLITE_STATIC) ||
         sqlite3_bind_int(statement, 3, room->is_private) ||
         sqlite3_bind_text(statement, 4, user_a, -1, SQLITE_STATIC) ||
-        sqlite3_bind_text(statement, 5, user_b, -1, SQLITE_STATIC))
+        sqlite3_bind_text(statement, 5, user_b, -1, SQLITE_STATIC) ||
+        sqlite3_bind_text(statement, 6, origin->owner_id, -1, SQLITE_STATIC) ||
+        sqlite3_bind_text(statement, 7, origin->topic, -1, SQLITE_STATIC) ||
+        sqlite3_bind_int(statement, 8, (int)origin->kind) ||
+        sqlite3_bind_int64(statement, 9, origin->created))
         return connection_error(connection);
     return statement_run(connection, statement);
 }
 
 struct addition {
     struct repo_room offered;
+    struct repo_room_origin origin;
     struct repo_room stored; /* out */
     bool created;            /* out */
 };
@@ -104,7 +111,7 @@ add(struct connection *connection, void *argument)
 {
     struct addition *addition = argument;
     addition->stored = addition->offered;
-    int error = insert(connection, &addition->offered);
+    int error = insert(connection, &addition->offered, &addition->origin);
     if (error != 0)
         return error;
     addition->created = sqlite3_changes(connection->database) > 0;
@@ -118,11 +125,13 @@ add(struct connection *connection, void *argument)
 }
 
 int
-repo_room_add(struct repo *repo, struct repo_room *room, bool *created)
+repo_room_add(struct repo *repo, struct repo_room *room, const struct repo_room_origin *origin,
+              bool *created)
 {
-    struct addition addition = {.offered = *room};
+    struct addition addition = {.offered = *room, .origin.created = origin->created};
     char(*users)[REPO_ID_SIZE] = addition.offered.users;
     if (!room->is_private) {
+        addition.origin = *origin;
         memset(users, 0, sizeof(addition.offered.users));
     } else if (strcmp(users[0], users[1]) > 0) {
         memcpy(users[0], room->users[1], REPO_ID_SIZE);
@@ -149,7 +158,8 @@ int
 repo_room_find_by_id(struct repo *repo, const char *id, struct repo_room *out)
 {
     struct connection *reader = reader_take(repo);
-    int error = find_by_text(reader, STATEMENT_ROOM_BY_ID, ROOM_SELECT "WHERE id = ?1", id, out);
+    int error = find_by_text(reader, STATEMENT_ROOM_BY_ID,
+                             ROOM_SELECT "WHERE id = ?1 AND deleted = 0", id, out);
     reader_give(repo, reader);
     return error;
 }

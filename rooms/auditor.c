@@ -3,6 +3,7 @@
 #include "pubsub/message.h"
 #include "pubsub/pubsub.h"
 #include "repo/revocation.h"
+#include "repo/rights.h"
 #include "repo/session.h"
 #include "rooms/lobby.h"
 #include "rooms/log.h"
@@ -21,8 +22,10 @@
 #define TIDY_MS       60000
 #define EXTEND_MS     3600000  /* after this long sessions in use are extended, or sooner */
 #define REVOCATION_MS 86400000 /* how long revocations are kept */
-#define TIDY_MAX      1000     /* identities that are removed in one go */
-#define EXPIRED_MAX   128      /* users that are told of in one go */
+#define REMOVED_MAX   500      /* rows of deleted rooms that are removed in one go */
+#define REMOVALS_MAX  10
+#define TIDY_MAX      1000 /* identities that are removed in one go */
+#define EXPIRED_MAX   128  /* users that are told of in one go */
 
 struct auditor {
     struct rooms *rooms;  /* [I] */
@@ -36,7 +39,7 @@ struct auditor {
     int64_t extended; /* [T] of the auditor; the same, when sessions in use were extended */
 };
 
-/* Notes of every room what is stored and was not delivered. */
+/* Notes of every room what is stored and was not delivered, and whether it has changed otherwise. */
 static int
 audit_rooms(struct auditor *auditor)
 {
@@ -45,6 +48,7 @@ audit_rooms(struct auditor *auditor)
     struct room **rooms = registry_rooms(auditor->rooms->registry, &count);
     int64_t *numbers = malloc((count + 1) * sizeof(int64_t));
     uint64_t *seqs = malloc((count + 1) * sizeof(uint64_t));
+    uint64_t *versions = malloc((count + 1) * sizeof(uint64_t));
     size_t opened = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -56,11 +60,13 @@ audit_rooms(struct auditor *auditor)
         }
     }
     if (opened > 0)
-        error = numbers != NULL && seqs != NULL
-                    ? repo_last_seqs(auditor->rooms->repo, numbers, seqs, opened)
+        error = numbers != NULL && seqs != NULL && versions != NULL
+                    ? repo_last_seqs(auditor->rooms->repo, numbers, seqs, versions, opened)
                     : -ENOMEM;
     for (size_t i = 0; i < opened && error == 0; i++) {
         rooms[i]->missing = seqs[i] > atomic_load(&rooms[i]->delivered) ? seqs[i] : 0;
+        if (versions[i] != atomic_load(&rooms[i]->version))
+            room_rights_ask(rooms[i], false);
         if (rooms[i]->missing != 0)
             auditor->settled = clock_monotonic_ms() + SETTLE_MS;
     }
@@ -68,6 +74,7 @@ audit_rooms(struct auditor *auditor)
         room_rele(rooms[i]);
     free(numbers);
     free(seqs);
+    free(versions);
     free(rooms);
     return error;
 }
@@ -183,6 +190,18 @@ extend_sessions(struct auditor *auditor)
     return lobby_extend_sessions(auditor->rooms->lobby);
 }
 
+/* Removes some of what is left of deleted rooms: no more in one go than others can wait for. */
+static int
+remove_deleted(struct auditor *auditor)
+{
+    size_t removed = REMOVED_MAX;
+    int error = 0;
+
+    for (int i = 0; i < REMOVALS_MAX && removed >= REMOVED_MAX && error == 0; i++)
+        error = repo_deleted_remove(auditor->rooms->repo, REMOVED_MAX, &removed);
+    return error;
+}
+
 static void
 report(int error, const char *what)
 {
@@ -204,6 +223,7 @@ audit(struct auditor *auditor)
     report(lobby_reconcile(auditor->rooms->lobby), "presence");
     report(extend_sessions(auditor), "sessions");
     report(tidy(auditor, now), "identities");
+    report(remove_deleted(auditor), "deleted-rooms");
 }
 
 static void *

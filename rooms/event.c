@@ -59,6 +59,7 @@ event_error(const struct event_error *error)
         document_string(&document, document.root, "id", error->client_id);
     if (error->room_id != NULL)
         document_string(&document, document_object(&document, "target"), "id", error->room_id);
+    event_add_until(&document, error->until);
     return document_finish(&document, 0, 256);
 }
 
@@ -81,6 +82,10 @@ event_room_joined(const struct event_joined *joined)
         document_integer(&document, document.root, "since", (int64_t)joined->since);
     if (joined->truncated)
         document_bool(&document, document.root, "truncated", true);
+    if (joined->rights != NULL) {
+        event_add_rights(&document, joined->rights);
+        event_add_own(&document, &joined->own);
+    }
     return document_finish(&document, 0, 256);
 }
 
@@ -234,6 +239,13 @@ event_error_for(int error, struct event_error *out)
         {"too-many-rooms", "You are in as many rooms as is allowed.", -EMFILE, true},
         {"too-many-rooms", "The server runs as many rooms as it may.", -ENFILE, true},
         {"not-a-member", "You are not in this room.", -EPERM, false},
+        {"forbidden", "You may not do this here.", DENIED, false},
+        {"banned", "You are banned from this room.", DENIED_BANNED, false},
+        {"muted", "You are muted in this room.", DENIED_MUTED, false},
+        {"invite-only", "This room is for those who were invited.", DENIED_UNINVITED, false},
+        {"blocked", "This user takes nothing from you.", DENIED_BLOCKED, false},
+        {"no-such-room", "There is no room with this id.", NO_SUCH_ROOM, false},
+        {"room-exists", "There is a room of this name already.", ROOM_EXISTS, false},
         {"no-such-user", "There is no user with this id.", -ENOENT, false},
         {"unavailable", "The database is busy. Try again.", -EBUSY, true},
         {"unavailable", "The server's disk is full. Try again later.", -ENOSPC, true},

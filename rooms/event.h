@@ -8,13 +8,14 @@
 #ifndef ROOMS_EVENT_H
 #define ROOMS_EVENT_H
 
-#include "repo/repo.h"
+#include "rooms/rights.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
+struct document;
 struct message;
 
 /* What `welcome` says of the server. */
@@ -45,11 +46,19 @@ struct event_error {
     const char *refused;    /* the action */
     const char *client_id;
     const char *room_id;
+    int64_t until; /* milliseconds since 1970; 0 or REPO_FOR_EVER: not told */
 };
 
 struct message *event_welcome(const struct event_welcome *welcome);
 
 struct message *event_error(const struct event_error *error);
+
+/* What a room's member is told of itself. */
+struct event_own {
+    enum role role;
+    bool is_muted;
+    int64_t muted_until; /* milliseconds since 1970, or REPO_FOR_EVER */
+};
 
 /* What `room-joined` says. */
 struct event_joined {
@@ -59,9 +68,28 @@ struct event_joined {
     uint64_t last_seq;
     uint64_t since; /* what follows begins after this one; UINT64_MAX: after last_seq */
     bool truncated;
+    const struct repo_rights *rights; /* of a room that is not private, else NULL */
+    struct event_own own;             /* the same */
 };
 
 struct message *event_room_joined(const struct event_joined *joined);
+
+/* Adds what a room says of itself, an end in time, or what a member is; of rooms/event*.c. */
+void event_add_rights(struct document *document, const struct repo_rights *rights);
+void event_add_until(struct document *document, int64_t until);
+void event_add_own(struct document *document, const struct event_own *own);
+
+/* What the room says of itself has changed; with `own`, for one member: what that is now. */
+struct message *event_room_changed(const struct repo_room *room, const struct repo_rights *rights,
+                                   const struct event_own *own);
+
+/* The member was put out of the room; `by_id` may be "". */
+struct message *event_room_left(const struct repo_room *room, const char *reason, int64_t until,
+                                const char *by_id);
+
+/* The request was carried out. `client_id` may be NULL, the other two "": then they are not told. */
+struct message *event_done(const char *request, const char *client_id, const char *room_id,
+                           const char *user_id);
 
 /* The action of the document for an entry of that kind; a constant. */
 const char *event_entry_action(enum repo_kind kind);

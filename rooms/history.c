@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,21 +201,30 @@ history_read_for(struct rooms *rooms, const char *room_id, const char *user_id,
 /* ---- what a member asked for -------------------------------------------------------------- */
 
 struct request {
-    struct reading_job job; /* first; its member is held */
-    struct room *room;      /* held */
+    struct room_question question; /* first */
     struct history_range range;
     bool has_client_id;
     char client_id[];
 };
 
 static void
-refuse(const struct request *request, int error)
+end(struct request *request)
 {
-    struct member *member = request->job.member;
+    struct member *member = request->question.job.member;
+
+    member->operations->answered(member, 1);
+    question_end(&request->question);
+    free(request);
+}
+
+static void
+tell_refusal(const struct request *request, int error)
+{
+    struct member *member = request->question.job.member;
     struct event_error refusal = {
         .refused = "history",
         .client_id = request->has_client_id ? request->client_id : NULL,
-        .room_id = request->room->stored.id,
+        .room_id = request->question.room->stored.id,
     };
 
     event_error_for(error, &refusal);
@@ -225,47 +235,52 @@ refuse(const struct request *request, int error)
     }
 }
 
+static void
+refuse(struct room_question *question, int error)
+{
+    tell_refusal((struct request *)question, error);
+    end((struct request *)question);
+}
+
 static enum reading
 answer(struct reading_job *job)
 {
-    struct request *request = (struct request *)job;
+    struct request *request =
+        (struct request *)((char *)job - offsetof(struct request, question.job));
+    struct room *room = request->question.room;
     struct member *member = job->member;
     struct message *page;
 
     if (member->operations->is_behind(member))
         return READING_BEHIND;
-    int error = history_read(request->room->rooms, &request->room->stored, &request->range,
+    int error = history_read(room->rooms, &room->stored, &request->range,
                              request->has_client_id ? request->client_id : NULL, false, &page);
     if (error == 0) {
         member->operations->deliver_list(member, &page, 1);
         message_rele(page);
     } else {
-        refuse(request, error);
+        tell_refusal(request, error);
     }
-    member->operations->answered(member, 1);
-    room_rele(request->room);
-    member->operations->release(member);
-    free(request);
+    end(request);
     return READING_DONE;
 }
 
 int
-history_request(struct member *member, struct room *room, const struct history_range *range,
-                const char *client_id)
+member_read_history(struct member *member, const char *room_id, const struct history_range *range,
+                    const char *client_id)
 {
     size_t id_size = client_id != NULL ? strlen(client_id) + 1 : 0;
     struct request *request = calloc(1, sizeof(*request) + id_size);
     if (request == NULL)
         return -ENOMEM;
-    request->job.member = member;
-    request->job.read = answer;
-    request->room = room;
+    request->question.job.read = answer;
+    request->question.refuse = refuse;
     request->range = *range;
     request->has_client_id = client_id != NULL;
     if (client_id != NULL)
         memcpy(request->client_id, client_id, id_size);
-    member->operations->hold(member);
-    room_hold(room);
-    historian_add(room->rooms->historian, &request->job);
-    return 0;
+    int error = member_ask(member, room_id, &request->question, true);
+    if (error != 0)
+        free(request);
+    return error;
 }

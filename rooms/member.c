@@ -155,8 +155,7 @@ join_beforehand(struct member *member, const char *key, bool invited, unsigned m
 }
 
 static int
-join_key(struct member *member, struct rooms *rooms, const char *key, const struct member *opener,
-         bool invited, uint64_t since)
+join_key(struct member *member, struct rooms *rooms, const char *key, bool invited, uint64_t since)
 {
     for (;;) {
         struct room *room;
@@ -164,7 +163,7 @@ join_key(struct member *member, struct rooms *rooms, const char *key, const stru
         if (error == -EALREADY)
             return 0;
         if (error == 0)
-            error = registry_run(rooms->registry, key, opener, &room);
+            error = registry_run(rooms->registry, key, member, &room);
         if (error != 0)
             return error;
         error = put_join(member, room, invited, since, rooms->max_rooms_per_member);
@@ -185,7 +184,7 @@ member_join(struct member *member, struct rooms *rooms, const char *name, size_t
     key[0] = 'r';
     memcpy(key + 1, name, length);
     key[1 + length] = '\0';
-    return join_key(member, rooms, key, NULL, false, since);
+    return join_key(member, rooms, key, false, since);
 }
 
 static int
@@ -197,7 +196,7 @@ join_pair(struct member *member, struct rooms *rooms, const char *other_id, bool
 
     snprintf(key, sizeof(key), "p%s:%s", is_lower ? member->id : other_id,
              is_lower ? other_id : member->id);
-    return join_key(member, rooms, key, member, invited, since);
+    return join_key(member, rooms, key, invited, since);
 }
 
 int
@@ -337,22 +336,30 @@ member_type(struct member *member, const char *room_id)
 }
 
 int
-member_read_history(struct member *member, const char *room_id, const struct history_range *range,
-                    const char *client_id)
+member_ask(struct member *member, const char *room_id, struct room_question *question, bool at_once)
 {
-    struct room *room = NULL;
+    int error = -ENOENT;
+    bool goes_on = false;
 
     lock_take(&member->lock);
-    const struct membership *membership = find_by_id(member, room_id);
+    struct membership *membership = find_by_id(member, room_id);
     if (membership != NULL) {
-        room = membership->room;
+        struct room *room = membership->room;
         room_hold(room);
+        member->operations->hold(member);
+        question->room = room;
+        question->job.member = member;
+        question->mail.request = ROOM_QUESTION;
+        question->mail.membership = membership;
+        goes_on = at_once && atomic_load(&membership->admitted);
+        /* Whether it is let in is for the room to say, behind the request to join. */
+        error = goes_on ? 0 : mailbox_put(&room->mailbox, &question->mail.mail);
+        if (error != 0)
+            question_end(question);
     }
     lock_drop(&member->lock);
-    if (room == NULL)
-        return -ENOENT;
-    int error = history_request(member, room, range, client_id);
-    room_rele(room);
+    if (goes_on)
+        historian_add(question->room->rooms->historian, &question->job);
     return error;
 }
 

@@ -34,3 +34,10 @@ membership_free(struct membership *membership)
     membership->member->operations->release(membership->member);
     free(membership);
 }
+
+void
+question_end(struct room_question *question)
+{
+    room_rele(question->room);
+    question->job.member->operations->release(question->job.member);
+}

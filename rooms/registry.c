@@ -78,13 +78,17 @@ insert(struct registry *registry, struct room *room)
     return 0;
 }
 
-/* Takes the room out of the tree; the registry's lock is held. */
-static void
+/* Takes the room out of the tree, if it is in it still; the registry's lock is held. */
+static bool
 take_out(struct registry *registry, struct room *room)
 {
+    if (room->unlisted)
+        return false;
+    room->unlisted = true;
     void *found = tdelete(room, &registry->tree, compare);
     assert(found != NULL);
     registry->running--;
+    return true;
 }
 
 static struct room *
@@ -145,17 +149,40 @@ registry_run(struct registry *registry, const char *key, const struct member *op
     return error;
 }
 
+struct room *
+registry_find(struct registry *registry, const char *key)
+{
+    /* As the tree compares rooms, it takes one to find one. */
+    struct room *like = room_new(registry->rooms, key);
+    if (like == NULL)
+        return NULL;
+    lock_take(&registry->lock);
+    struct room *room = find(registry, like);
+    lock_drop(&registry->lock);
+    room_rele(like);
+    return room;
+}
+
 bool
 registry_retire(struct registry *registry, struct room *room)
 {
     lock_take(&registry->lock);
     bool closed = mailbox_close_if_empty(&room->mailbox);
-    if (closed)
-        take_out(registry, room);
+    bool was_listed = closed && take_out(registry, room);
     lock_drop(&registry->lock);
-    if (closed)
+    if (was_listed)
         room_rele(room);
     return closed;
+}
+
+void
+registry_unlist(struct registry *registry, struct room *room)
+{
+    lock_take(&registry->lock);
+    bool was_listed = take_out(registry, room);
+    lock_drop(&registry->lock);
+    if (was_listed)
+        room_rele(room);
 }
 
 void
@@ -163,9 +190,10 @@ registry_fail(struct registry *registry, struct room *room)
 {
     lock_take(&registry->lock);
     mailbox_close(&room->mailbox);
-    take_out(registry, room);
+    bool was_listed = take_out(registry, room);
     lock_drop(&registry->lock);
-    room_rele(room);
+    if (was_listed)
+        room_rele(room);
 }
 
 void

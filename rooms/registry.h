@@ -21,7 +21,7 @@ int registry_open(struct rooms *rooms, struct registry **out);
 void registry_close(struct registry **pointer);
 
 /*
- * Finds the running room, or starts it. `opener` is who asks, if it is for a private room. Any
+ * Finds the running room, or starts it. `opener` is who asks, and owns a room that is new. Any
  * thread; does not wait for the room to open. Returns 0 and the room in *out, held for the caller,
  * or -ESHUTDOWN, -ENFILE, -EAGAIN, -ENOMEM as in member.h.
  */
@@ -33,6 +33,15 @@ int registry_run(struct registry *registry, const char *key, const struct member
  * a request for the same key starts another one. Only the room's thread.
  */
 bool registry_retire(struct registry *registry, struct room *room);
+
+/*
+ * Takes the room out, if it is in it, as its name is free for another one: who has found it before
+ * still puts mail. Only the room's thread.
+ */
+void registry_unlist(struct registry *registry, struct room *room);
+
+/* The running room of that key, held for the caller, or NULL. Any thread; does not block. */
+struct room *registry_find(struct registry *registry, const char *key);
 
 /* Takes the room out and closes its mailbox, whatever is in it. Only the room's thread. */
 void registry_fail(struct registry *registry, struct room *room);

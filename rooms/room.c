@@ -30,6 +30,7 @@ room_new(struct rooms *rooms, const char *key)
     atomic_init(&room->references, 1);
     room->rooms = rooms;
     memcpy(room->key, key, key_size);
+    room->rights_mail.request = ROOM_RIGHTS;
     mailbox_init(&room->mailbox);
     lock_init(&room->lock, LOCK_ROOM);
     lock_condition_init(&room->caught_up);
@@ -128,12 +129,17 @@ open_room(struct room *room)
     struct repo_room *stored = &room->stored;
     char channel[PUBSUB_CHANNEL_NAME_SIZE];
     char label[sizeof("private:") + REPO_ROOM_NAME_SIZE];
+    struct repo_room_origin origin = {
+        .owner_id = room->opener_id,
+        .kind = REPO_PUBLIC,
+        .created = clock_realtime_ms(),
+    };
     bool created;
     uint64_t last;
 
     int error = describe(room);
     if (error == 0)
-        error = repo_room_add(rooms->repo, stored, &created);
+        error = repo_room_add(rooms->repo, stored, &origin, &created);
     if (error != 0)
         return error;
     snprintf(channel, sizeof(channel), "%.64s:room:%s", rooms->channel_prefix, stored->id);
@@ -143,7 +149,9 @@ open_room(struct room *room)
     if (error != 0)
         return error == -EMFILE ? -ENFILE : error; /* the process's limit, not the member's */
     /* Read with the subscription standing: whatever is stored from here on is received. */
-    error = repo_last_seqs(rooms->repo, &stored->number, &last, 1);
+    error = repo_last_seqs(rooms->repo, &stored->number, &last, NULL, 1);
+    if (error == 0)
+        error = room_rights_open(room);
     if (error != 0)
         goto close_channel;
     atomic_store(&room->delivered, last);
@@ -184,6 +192,30 @@ handle_posts(struct room *room, struct room_post **posts, size_t *count)
     *count = 0;
 }
 
+/* What a historian reads for who is in: as of now, with who is on the roll by what was told. */
+static void
+handle_question(struct room *room, struct room_question *question)
+{
+    const struct membership *membership = question->mail.membership;
+
+    room_roll_store(room);
+    if (atomic_load(&membership->admitted))
+        historian_add(room->rooms->historian, &question->job);
+    else
+        question->refuse(question, -EPERM);
+}
+
+static void
+handle_rights(struct room *room)
+{
+    /* Before they are read: a change from now on is asked for anew. */
+    atomic_store(&room->rights_asked, false);
+    int error = room_rights_load(room);
+    if (error != 0)
+        log_warn(-error, "rights-not-read room=%s", room->stored.id); /* the auditor asks again */
+    room_rights_publish(room);
+}
+
 /*
  * Handles a batch: joins and leaves at once, and posts, in their order, in one go at its end. Not
  * inlined, so that its array is not on the stack of a room that sleeps.
@@ -194,15 +226,13 @@ handle(struct room *room, struct mail *batch)
     struct room_post *posts[BATCH_MAX];
     size_t post_count = 0;
 
+    room->rights_checked = false;
     while (batch != NULL) {
         struct room_mail *mail = (struct room_mail *)batch;
         batch = batch->next;
         switch (mail->request) {
         case ROOM_POST:
-            if (!mail->membership->admitted)
-                room_refuse_post(room, (struct room_post *)mail, -EPERM);
-            else
-                posts[post_count++] = (struct room_post *)mail;
+            posts[post_count++] = (struct room_post *)mail;
             break;
         case ROOM_JOIN:
             room_handle_join(room, mail->membership);
@@ -221,6 +251,13 @@ handle(struct room *room, struct mail *batch)
             /* What it posted before it left still refers to its membership. */
             handle_posts(room, posts, &post_count);
             room_handle_leave(room, mail->membership);
+            break;
+        case ROOM_QUESTION:
+            handle_question(room, (struct room_question *)mail);
+            break;
+        case ROOM_RIGHTS:
+            handle_posts(room, posts, &post_count);
+            handle_rights(room);
             break;
         case ROOM_STOP:
             room->stopping = true;
@@ -246,7 +283,7 @@ patience(const struct room *room)
 {
     if (!is_empty(room))
         return room->roll_count > 0 ? ROLL_RETRY_MS : -1;
-    if (room->stopping)
+    if (room->stopping || room->rights.is_deleted)
         return 0;
     if (room->roll_count > 0)
         return ROLL_RETRY_MS;
@@ -357,7 +394,11 @@ room_refuse_all(struct room *room, int error)
             room_refuse_again(room, mail->membership, error);
             free(mail);
             break;
+        case ROOM_QUESTION:
+            ((struct room_question *)mail)->refuse((struct room_question *)mail, error);
+            break;
         case ROOM_TYPING:
+        case ROOM_RIGHTS:
         case ROOM_CAUGHT_UP: /* of a room that was opened only */
         case ROOM_STOP:
             break;

@@ -13,6 +13,7 @@
 #include "rooms/lock.h"
 #include "rooms/mailbox.h"
 #include "rooms/member.h"
+#include "rooms/rights.h"
 
 #include <stdatomic.h>
 
@@ -24,6 +25,9 @@ struct rooms;
 
 #define ROLL_MAX 32 /* changes to the roll that are stored in one go */
 
+/* In place of a message's seq, on the bus: what the room says of itself, or who may what, has changed. */
+#define RIGHTS_HINT_SEQ UINT64_MAX
+
 #define HINTED_MEMBERS_MAX 1000 /* members here of a room in which notices and typing are told */
 
 enum room_request {
@@ -33,13 +37,15 @@ enum room_request {
     ROOM_LEAVE,      /* the membership's end */
     ROOM_POST,       /* a struct room_post */
     ROOM_TYPING,     /* the member is typing */
+    ROOM_QUESTION,   /* a struct room_question */
+    ROOM_RIGHTS,     /* who may what may have changed */
     ROOM_STOP,       /* end as soon as nobody is left */
 };
 
 struct room_mail {
     struct mail mail;
     enum room_request request;
-    struct membership *membership; /* NULL for ROOM_STOP */
+    struct membership *membership; /* NULL for ROOM_STOP and ROOM_RIGHTS */
 };
 
 /* One member in one room. Made by the request to join; ended by the room's thread alone. */
@@ -58,8 +64,13 @@ struct membership {
     bool abandoned;                 /* [member's lock] left when the mailbox was closed already */
     bool invited;                   /* [I] the other user of a private room asked for it */
     bool by_choice;                 /* [member's lock, then T of the room] it asked to leave */
-    bool admitted;                  /* [T] of the room: it was told that it is in */
+    atomic_bool admitted;           /* [a] it was told that it is in; set by the room */
     bool is_catching_up;            /* [T] of the room: a historian reads for it */
+    bool ended;                     /* [T] of the room: its leave was handled */
+    uint8_t role;                   /* [T] of the room: enum role */
+    int denied;                     /* [T] of the room: why it is not in, or not any more */
+    int64_t until;                  /* [T] of the room: until when it is banned, or muted */
+    uint64_t version;               /* [T] of the room: of the rights by which it was let in */
     atomic_bool
         left; /* [a] nothing more is delivered of what it missed; set under the room's lock */
     atomic_bool types;                /* [a] its `typing` is in the mailbox */
@@ -80,6 +91,17 @@ struct room_post {
     char data[]; /* the text, NUL, the client's id, NUL */
 };
 
+/*
+ * Something that only who is in the room is told, and that a historian reads: first in what is asked
+ * in fact, which `job.read` and `refuse` know.
+ */
+struct room_question {
+    struct room_mail mail;
+    struct reading_job job;                                    /* its member is held */
+    struct room *room;                                         /* held */
+    void (*refuse)(struct room_question *question, int error); /* answers, and frees it */
+};
+
 /* Somebody joins for good, or leaves by choice. */
 struct roll_entry {
     char user_id[REPO_ID_SIZE];
@@ -95,15 +117,22 @@ struct room_users {
 };
 
 struct room {
-    atomic_uint references;      /* [a] */
-    struct rooms *rooms;         /* [I] */
-    struct mailbox mailbox;      /* its own lock */
-    pthread_t thread;            /* [I] */
-    pthread_t subscriber;        /* [T] of the room */
-    struct channel *channel;     /* [I] once opened */
-    struct repo_room stored;     /* [I] once opened; before, what is asked for */
-    atomic_bool opened;          /* [a] `stored` is as the repository has it */
-    bool stopping;               /* [T] of the room */
+    atomic_uint references;    /* [a] */
+    struct rooms *rooms;       /* [I] */
+    struct mailbox mailbox;    /* its own lock */
+    pthread_t thread;          /* [I] */
+    pthread_t subscriber;      /* [T] of the room */
+    struct channel *channel;   /* [I] once opened */
+    struct repo_room stored;   /* [I] once opened; before, what is asked for */
+    atomic_bool opened;        /* [a] `stored` is as the repository has it */
+    bool stopping;             /* [T] of the room */
+    bool rights_checked;       /* [T] of the room: since it took its mail, they are of today */
+    bool unlisted;             /* [registry's lock] nobody finds it there any more */
+    struct repo_rights rights; /* [T] of the room */
+    _Atomic uint64_t version;  /* [a] of `rights`; changed by the room */
+    struct room_mail rights_mail;
+    atomic_bool rights_asked;    /* [a] `rights_mail` is in the mailbox */
+    atomic_bool rights_news;     /* [a] other instances are to be told */
     bool failing;                /* [T] of the room: the last append failed */
     int64_t empty_since;         /* [T] of the room; clock_monotonic_ms, when nobody is in it */
     uint64_t published;          /* [T] of the room: the last seq that it stored */
@@ -125,7 +154,7 @@ struct room {
     _Atomic uint64_t known;     /* [a] a seq that the auditor knows to be stored */
     uint64_t missing;           /* [T] of the auditor: a seq that was not delivered, or 0 */
     struct room *next;          /* [registry's lock] among those to be reaped */
-    char opener_name[REPO_USER_NAME_SIZE]; /* [I] of a private room: who asked first */
+    char opener_name[REPO_USER_NAME_SIZE]; /* [I] who asked first */
     char opener_id[REPO_ID_SIZE];          /* [I] */
     char key[];                            /* [I] its name in the registry */
 };
@@ -170,10 +199,52 @@ void room_tell_notices(struct room *room);
 void room_handle_leave(struct room *room, struct membership *membership);
 void room_handle_typing(struct room *room, struct membership *membership);
 
+/*
+ * Who may what (room_rights.c). Reads it when the room opens. Its thread only; blocks on the
+ * repository. Returns 0 or a negative errno.
+ */
+int room_rights_open(struct room *room);
+
+/*
+ * Reads it again, and what has changed of it; who is to go is put out, and everybody is told. The
+ * room's thread only; blocks on the repository. Returns 0 or a negative errno, when nothing changed.
+ */
+int room_rights_load(struct room *room);
+
+/* The same, but once for all mail that was taken in one go: what was asked for by then is known. */
+int room_rights_check(struct room *room);
+
+/*
+ * Has the room look whether they have changed, and, with `is_news`, tell other instances. Any thread;
+ * does not block.
+ */
+void room_rights_ask(struct room *room, bool is_news);
+
+/* Tells other instances, if that was asked for. The room's thread only. */
+void room_rights_publish(struct room *room);
+
+/*
+ * Whether the membership, not admitted yet, may be; sets what it is in the room. The room's thread
+ * only; blocks on the repository. Returns 0 or a negative errno.
+ */
+int room_rights_admit(struct room *room, struct membership *membership);
+
+/* Whether the member may do that now: 0 or a negative errno; the room's thread only. */
+int room_rights_may(const struct room *room, const struct membership *membership, enum right right,
+                    int64_t now);
+
+/* What the member is told of itself; the room's thread only. */
+struct event_own room_rights_own(const struct membership *membership);
+
 /* By the user's id, who is in (room_users.c); the room's thread only. */
 void room_users_add(struct room_users *users, struct membership *membership);
 void room_users_remove(struct room_users *users, struct membership *membership);
 bool room_users_have(struct room_users *users, const char *user_id);
+struct membership *room_users_first(struct room_users *users, const char *user_id);
+struct membership *room_users_next(struct membership *membership);
+
+/* Any of all, or NULL. */
+struct membership *room_users_any(struct room_users *users);
 void room_users_free(struct room_users *users);
 
 /* Notes a change of the room's roll, stored soon. The room's thread; blocks on the repository. */
@@ -182,12 +253,27 @@ void room_roll_add(struct room *room, const char *user_id, bool joins);
 /* Stores what changed. The room's thread; blocks on the repository. */
 void room_roll_store(struct room *room);
 
+/* Forgets that the user has joined, if that is not stored yet. The room's thread. */
+void room_roll_forget(struct room *room, const char *user_id);
+
 /* Brings the other user of a private room in, who gets what comes after `since`. */
 void room_invite_other(struct room *room, const struct member *member, uint64_t since);
 
-/* Reads a page for the member (history.c). Any thread; does not block. Errors: -ENOMEM. */
-int history_request(struct member *member, struct room *room, const struct history_range *range,
-                    const char *client_id);
+/*
+ * Asks the room, which has the question from then on; with `at_once`, a member that is in needs not
+ * wait for the room's thread. Any thread; does not block. Returns 0 or a negative errno, -ENOENT: the
+ * member is not in that room; then the question is still the caller's (member.c).
+ */
+int member_ask(struct member *member, const char *room_id, struct room_question *question,
+               bool at_once);
+
+/* Gives back what the question holds. Any thread, with the member's lock at most. */
+void question_end(struct room_question *question);
+
+/*
+ * Has the member join the room that has this one's name by now. The room's thread only; does not block.
+ */
+void room_join_anew(struct room *room, struct membership *membership);
 
 /*
  * Answers the request to join with the error and takes the membership off the member's list. Returns
@@ -214,7 +300,7 @@ void membership_free(struct membership *membership);
 /* Stores, publishes and answers the posts, and frees them (room_posts.c); the room's thread only. */
 void room_handle_posts(struct room *room, struct room_post **posts, size_t count);
 
-/* Answers a post with the error, and frees it. */
+/* Answers a post with the error, and frees it; a ban or a mute with its end. */
 void room_refuse_post(struct room *room, struct room_post *post, int error);
 
 /*

@@ -6,6 +6,7 @@
 #include "rooms/event.h"
 #include "rooms/lobby.h"
 #include "rooms/log.h"
+#include "rooms/registry.h"
 #include "rooms/rooms.h"
 
 #include <assert.h>
@@ -44,14 +45,18 @@ deliver_one(struct member *member, struct message *message)
 }
 
 static void
-refuse(struct room *room, struct member *member, int error)
+refuse(struct room *room, const struct membership *membership, int error)
 {
-    bool is_known = atomic_load_explicit(&room->opened, memory_order_acquire);
+    struct member *member = membership->member;
+    bool is_known =
+        atomic_load_explicit(&room->opened, memory_order_acquire) && error != DENIED_UNINVITED;
     struct event_error refusal = {
         .refused = room->key[0] == 'p' ? "join-room-private" : "join-room",
         .room_id = is_known ? room->stored.id : NULL,
     };
     event_error_for(error, &refusal);
+    if (error == DENIED_BANNED)
+        refusal.until = membership->until;
     struct message *message = event_error(&refusal);
     if (message != NULL)
         deliver_one(member, message);
@@ -92,7 +97,7 @@ find_known(struct room *room, const struct membership *membership, uint64_t *kno
     if (!membership->invited &&
         (since == MEMBER_SINCE_NONE || since <= atomic_load(&room->delivered)))
         return 0;
-    int error = repo_last_seqs(room->rooms->repo, &room->stored.number, &stored, 1);
+    int error = repo_last_seqs(room->rooms->repo, &room->stored.number, &stored, NULL, 1);
     if (error != 0)
         return error;
     *known = since < stored ? since : stored;
@@ -156,6 +161,8 @@ welcome(struct room *room, struct membership *membership, bool *misses)
         .other_id = has_other ? id : NULL,
         .other_name = name,
         .since = membership->since,
+        .rights = room->stored.is_private ? NULL : &room->rights,
+        .own = room_rights_own(membership),
     };
 
     lock_take(&room->lock);
@@ -173,7 +180,7 @@ welcome(struct room *room, struct membership *membership, bool *misses)
     struct message *message = event_room_joined(&joined);
     if (message != NULL) {
         bool is_new = membership->index == SIZE_MAX && !membership->is_catching_up;
-        membership->admitted = true;
+        atomic_store(&membership->admitted, true);
         if (is_new)
             membership->last = joined.since; /* from here on the historian's, if it misses any */
         if (is_new && !*misses)
@@ -214,8 +221,15 @@ room_handle_join(struct room *room, struct membership *membership)
 {
     struct member *member = membership->member;
 
-    int error = add_member(room, membership);
+    int error = room_rights_admit(room, membership);
+    if (error == NO_SUCH_ROOM) {
+        room_join_anew(room, membership);
+        return;
+    }
+    if (error == 0)
+        error = add_member(room, membership);
     if (error != 0) {
+        membership->denied = error;
         bool is_mine = room_refuse_join(room, membership, error);
         assert(!is_mine); /* the mailbox of a room that serves is open */
         return;
@@ -242,7 +256,7 @@ expel(struct room *room, struct membership *membership, int error)
     if (membership->linked)
         member_put_leave(member, membership);
     lock_drop(&member->lock);
-    refuse(room, member, error);
+    refuse(room, membership, error);
 }
 
 static void
@@ -277,11 +291,13 @@ room_handle_caught_up(struct room *room, struct membership *membership)
     membership->is_catching_up = false;
     remove_from_behind(room, membership);
     if (atomic_load(&membership->left)) {
-        membership_free(membership);
+        /* Who was put out has its leave in the mailbox still. */
+        if (membership->ended)
+            membership_free(membership);
     } else if (error != 0) {
         log_warn(-error, "catch-up-failed room=%s seq=%llu", room->stored.id,
                  (unsigned long long)membership->last);
-        membership->admitted = false;
+        atomic_store(&membership->admitted, false);
         room_users_remove(&room->users, membership);
         expel(room, membership, error);
     }
@@ -290,14 +306,37 @@ room_handle_caught_up(struct room *room, struct membership *membership)
 void
 room_refuse_again(struct room *room, struct membership *membership, int error)
 {
-    refuse(room, membership->member, error);
+    refuse(room, membership, error);
     membership->member->operations->answered(membership->member, 1);
+}
+
+/* Whoever was put out since it asked, and may come again, does. */
+static int
+join_again(struct room *room, struct membership *membership, bool *is_passed_on)
+{
+    struct member *member = membership->member;
+
+    int error = room_rights_check(room);
+    if (error == 0 && atomic_load(&membership->admitted))
+        return add_member(room, membership);
+    if (error == 0)
+        error = membership->denied != 0 ? membership->denied : -ENOMEM;
+    if (error != -EPERM && error != NO_SUCH_ROOM)
+        return error;
+    error = member_join(member, room->rooms, room->stored.name, strlen(room->stored.name),
+                        MEMBER_SINCE_NONE);
+    *is_passed_on = error == 0;
+    return error;
 }
 
 void
 room_handle_join_again(struct room *room, struct membership *membership)
 {
-    int error = membership->admitted ? add_member(room, membership) : -ENOMEM;
+    bool is_passed_on = false;
+
+    int error = join_again(room, membership, &is_passed_on);
+    if (is_passed_on)
+        return;
     if (error != 0) {
         room_refuse_again(room, membership, error);
         return;
@@ -319,8 +358,29 @@ room_refuse_join(struct room *room, struct membership *membership, int error)
     bool is_mine = membership->abandoned;
     lock_drop(&member->lock);
     if (!membership->invited) {
-        refuse(room, member, error);
+        refuse(room, membership, error);
         member->operations->answered(member, 1);
     }
     return is_mine;
+}
+
+void
+room_join_anew(struct room *room, struct membership *membership)
+{
+    struct member *member = membership->member;
+
+    registry_unlist(room->rooms->registry, room);
+    lock_take(&member->lock);
+    bool is_linked = membership->linked;
+    if (is_linked)
+        member_put_leave(member, membership);
+    lock_drop(&member->lock);
+    int error = is_linked ? member_join(member, room->rooms, room->stored.name,
+                                        strlen(room->stored.name), membership->since)
+                          : -ECANCELED;
+    if (error == 0)
+        return;
+    if (is_linked)
+        refuse(room, membership, error);
+    member->operations->answered(member, 1);
 }

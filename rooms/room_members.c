@@ -78,9 +78,10 @@ room_handle_leave(struct room *room, struct membership *membership)
 {
     if (membership->index != SIZE_MAX)
         remove_from_members(room, membership);
-    if (membership->admitted)
+    bool was_in = atomic_load(&membership->admitted);
+    if (was_in)
         room_users_remove(&room->users, membership);
-    if (membership->admitted && !room_users_have(&room->users, membership->member->id)) {
+    if (was_in && !room_users_have(&room->users, membership->member->id)) {
         if (membership->by_choice)
             room_roll_add(room, membership->member->id, false);
         /* A connection that is lost is likely to come back. */
@@ -88,6 +89,7 @@ room_handle_leave(struct room *room, struct membership *membership)
             (membership->by_choice || room->rooms->presence_grace_ms == 0))
             room_add_notice(room, membership->member, "left");
     }
+    membership->ended = true;
     /* The historian may be at work for it; then it ends with its `caught_up`. */
     if (membership->is_catching_up) {
         lock_take(&room->lock);
@@ -98,6 +100,22 @@ room_handle_leave(struct room *room, struct membership *membership)
     }
 }
 
+static void
+refuse_typing(const struct room *room, const struct membership *membership, int error)
+{
+    struct member *member = membership->member;
+    struct event_error refusal = {.refused = "typing", .room_id = room->stored.id};
+
+    event_error_for(error, &refusal);
+    if (error == DENIED_MUTED)
+        refusal.until = membership->until;
+    struct message *message = event_error(&refusal);
+    if (message == NULL)
+        return;
+    member->operations->deliver(member, &message, 1);
+    message_rele(message);
+}
+
 void
 room_handle_typing(struct room *room, struct membership *membership)
 {
@@ -105,8 +123,14 @@ room_handle_typing(struct room *room, struct membership *membership)
     int64_t now = clock_monotonic_ms();
 
     atomic_store(&membership->types, false);
-    if (!membership->admitted || now - membership->typed < TYPING_MS || !is_hinted(room))
+    if (!atomic_load(&membership->admitted) || now - membership->typed < TYPING_MS ||
+        !is_hinted(room))
         return;
+    int error = room_rights_may(room, membership, RIGHT_TYPE, clock_realtime_ms());
+    if (error != 0) {
+        refuse_typing(room, membership, error);
+        return;
+    }
     struct message *typing = event_typing(&room->stored, member->id, member->name);
     if (typing == NULL)
         return;

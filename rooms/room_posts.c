@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STORE_MAX 128 /* posts of one append */
+#define STORE_MAX    128 /* posts of one append */
+#define ATTEMPTS_MAX 100 /* of an append while one change of the rights follows on the other */
 
 static const char *
 client_id(const struct room_post *post)
@@ -72,6 +73,8 @@ room_refuse_post(struct room *room, struct room_post *post, int error)
     struct event_error described = {0};
 
     event_error_for(error, &described);
+    if (error == DENIED_BANNED || error == DENIED_MUTED)
+        described.until = post->head.membership->until;
     struct message *message = refusal(room, post, &described);
     if (message != NULL) {
         member->operations->deliver(member, &message, 1);
@@ -183,7 +186,7 @@ tell(struct room *room, struct room_post **posts, const struct repo_post *stored
 
     if (is_next)
         channel_publish_elsewhere(room->channel, messages, message_count);
-    else
+    else if (message_count > 0)
         channel_publish(room->channel, messages, message_count);
     /* Before it is handed out: meanwhile the senders go on, and what they send makes a batch. */
     answer_all(room, posts, stored, count);
@@ -206,21 +209,37 @@ refuse_all(struct room *room, struct room_post **posts, size_t count, int error)
         room_refuse_post(room, posts[i], error);
 }
 
-static void
-store(struct room *room, struct room_post **posts, size_t count)
+/* Answers those that may not be stored. Returns how many are left. */
+static size_t
+refuse_denied(struct room *room, struct room_post **posts, size_t count, int64_t now)
 {
-    int64_t now = clock_realtime_ms();
+    static const enum right rights[] = {
+        [REPO_MESSAGE] = RIGHT_POST,
+        [REPO_EDIT] = RIGHT_EDIT_OWN,
+        [REPO_DELETE] = RIGHT_DELETE_OWN,
+    };
+    size_t left = 0;
 
-    assert(count <= STORE_MAX);
-    /* Not on the stack, of which each room has its own. */
-    struct repo_post *stored = calloc(count, sizeof(*stored));
-    if (stored == NULL) {
-        refuse_all(room, posts, count, -ENOMEM);
-        return;
+    for (size_t i = 0; i < count; i++) {
+        int error = room_rights_may(room, posts[i]->head.membership, rights[posts[i]->kind], now);
+        if (error == 0)
+            posts[left++] = posts[i];
+        else
+            room_refuse_post(room, posts[i], error);
     }
+    return left;
+}
+
+static void
+describe(const struct room *room, struct room_post *const *posts, size_t count, int64_t now,
+         struct repo_post *stored)
+{
     for (size_t i = 0; i < count; i++) {
         const struct member *sender = posts[i]->head.membership->member;
         stored[i].kind = posts[i]->kind;
+        stored[i].of_anybody =
+            posts[i]->kind == REPO_DELETE &&
+            room_rights_may(room, posts[i]->head.membership, RIGHT_DELETE_ANY, now) == 0;
         stored[i].of = posts[i]->of;
         stored[i].sender_id = sender->id;
         stored[i].sender_name = sender->name;
@@ -229,10 +248,49 @@ store(struct room *room, struct room_post **posts, size_t count)
         stored[i].text_length = posts[i]->text_length;
         stored[i].ts = now;
     }
-    lock_assert_none();
-    int error = repo_append(room->rooms->repo, room->stored.number, stored, count);
+}
+
+/*
+ * Appends those of the posts that their senders may post, by rights that are still of today when that
+ * is committed; the others are answered. *count is how many are left.
+ */
+static int
+append(struct room *room, struct room_post **posts, size_t *count, struct repo_post *stored)
+{
+    int error = -ESTALE;
+
+    for (int i = 0; i < ATTEMPTS_MAX && error == -ESTALE; i++) {
+        int64_t now = clock_realtime_ms();
+        *count = refuse_denied(room, posts, *count, now);
+        describe(room, posts, *count, now, stored);
+        lock_assert_none();
+        error = repo_append(room->rooms->repo, room->stored.number, room->rights.version, stored,
+                            *count);
+        if (error == -ESTALE) {
+            int unread = room_rights_load(room);
+            error = unread != 0 ? unread : error;
+        }
+    }
+    return error != -ESTALE ? error : -EBUSY;
+}
+
+static void
+store(struct room *room, struct room_post **posts, size_t count)
+{
+    assert(count <= STORE_MAX);
+    /* Not on the stack, of which each room has its own. */
+    struct repo_post *stored = calloc(count, sizeof(*stored));
+    if (stored == NULL) {
+        refuse_all(room, posts, count, -ENOMEM);
+        return;
+    }
+    int error = append(room, posts, &count, stored);
     if (error != 0) {
         refuse_all(room, posts, count, error);
+        free(stored);
+        return;
+    }
+    if (count == 0) {
         free(stored);
         return;
     }

@@ -6,6 +6,7 @@
 #include "rooms/room.h"
 #include "rooms/rooms.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,13 @@ room_roll_store(struct room *room)
         changes[i] = (struct repo_roll_change){.user_id = room->roll[i].user_id,
                                                .joins = room->roll[i].joins};
     lock_assert_none();
-    int error = repo_roll_change(room->rooms->repo, room->stored.number, changes, count);
+    int error = repo_roll_change(room->rooms->repo, room->stored.number, room->rights.version,
+                                 changes, count);
+    /* Somebody may be on the way out: then that is forgotten, and the rest is stored next time. */
+    if (error == -ESTALE) {
+        room_rights_ask(room, false);
+        return;
+    }
     if (error == 0) {
         room->roll_count = 0;
         free(room->roll);
@@ -32,6 +39,18 @@ room_roll_store(struct room *room)
     }
     /* Who is in the room stays in it; the changes are kept, and tried again. */
     room->roll_fails = error != 0;
+}
+
+void
+room_roll_forget(struct room *room, const char *user_id)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < room->roll_count; i++) {
+        if (!room->roll[i].joins || strcmp(room->roll[i].user_id, user_id) != 0)
+            room->roll[left++] = room->roll[i];
+    }
+    room->roll_count = left;
 }
 
 void

@@ -81,14 +81,40 @@ room_users_remove(struct room_users *users, struct membership *membership)
     users->count--;
 }
 
+static struct membership *
+find(struct membership *at, const char *user_id)
+{
+    while (at != NULL && strcmp(at->member->id, user_id) != 0)
+        at = at->next_in_chain;
+    return at;
+}
+
+struct membership *
+room_users_first(struct room_users *users, const char *user_id)
+{
+    return find(*chain_of(users, user_id), user_id);
+}
+
+struct membership *
+room_users_next(struct membership *membership)
+{
+    return find(membership->next_in_chain, membership->member->id);
+}
+
 bool
 room_users_have(struct room_users *users, const char *user_id)
 {
-    const struct membership *at = *chain_of(users, user_id);
+    return room_users_first(users, user_id) != NULL;
+}
 
-    while (at != NULL && strcmp(at->member->id, user_id) != 0)
-        at = at->next_in_chain;
-    return at != NULL;
+struct membership *
+room_users_any(struct room_users *users)
+{
+    for (size_t i = 0; i <= users->mask && users->count > 0; i++) {
+        if (chains_of(users)[i] != NULL)
+            return chains_of(users)[i];
+    }
+    return NULL;
 }
 
 void

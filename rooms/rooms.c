@@ -1,6 +1,7 @@
 #include "rooms/rooms.h"
 
 #include "rooms/auditor.h"
+#include "rooms/clerk.h"
 #include "rooms/fan_out.h"
 #include "rooms/historian.h"
 #include "rooms/lobby.h"
@@ -20,10 +21,13 @@ rooms_open(struct rooms *rooms)
     error = historian_open(&rooms->historian);
     if (error != 0)
         goto close_registry;
+    error = clerk_open(&rooms->clerk);
+    if (error != 0)
+        goto close_historian;
     /* The lease first: users whose instance has none are taken for ghosts. */
     error = auditor_open(rooms, &rooms->auditor);
     if (error != 0)
-        goto close_historian;
+        goto close_clerk;
     error = lobby_open(rooms, &rooms->lobby);
     if (error != 0)
         goto close_auditor;
@@ -36,6 +40,8 @@ close_lobby:
     lobby_close(&rooms->lobby);
 close_auditor:
     auditor_close(&rooms->auditor);
+close_clerk:
+    clerk_close(&rooms->clerk);
 close_historian:
     historian_close(&rooms->historian);
 close_registry:
@@ -59,6 +65,7 @@ rooms_close(struct rooms *rooms)
     auditor_stop(rooms->auditor);
     lobby_close(&rooms->lobby);
     auditor_close(&rooms->auditor);
+    clerk_close(&rooms->clerk);
     historian_close(&rooms->historian);
     registry_close(&rooms->registry);
     fan_out_close(&rooms->fan_out);

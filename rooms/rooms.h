@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct auditor;
+struct clerk;
 struct fan_out;
 struct historian;
 struct lobby;
@@ -43,6 +44,7 @@ struct rooms {
     struct fan_out *fan_out;     /* [I] helps large rooms */
     struct registry *registry;   /* [I] which rooms run */
     struct historian *historian; /* [I] reads what was missed */
+    struct clerk *clerk;         /* [I] carries out what members decide */
     struct lobby *lobby;         /* [I] who is online */
     struct auditor *auditor;     /* [I] repairs */
     struct rooms_counters counters; /* [a] */

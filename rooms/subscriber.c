@@ -130,6 +130,11 @@ take(struct batch *batch, struct message *message)
 {
     uint64_t seq = message_seq(message);
 
+    if (seq == RIGHTS_HINT_SEQ) {
+        room_rights_ask(batch->room, false);
+        message_rele(message);
+        return;
+    }
     if (seq != 0 && (seq < batch->next || (seq > batch->next && !fill_gap(batch, seq))))
         message_rele(message);
     else

@@ -168,6 +168,8 @@ carry_out(const struct command *command)
         {"history", command_history},           {"join-room", command_join_room},
         {"leave-room", command_leave_room},     {"join-room-private", command_join_room_private},
         {"edit-message", command_edit_message}, {"delete-message", command_delete_message},
+        {"create-room", command_create_room},   {"block", command_block},
+        {"unblock", command_unblock},
     };
 
     if (command->action == NULL) {
@@ -180,7 +182,10 @@ carry_out(const struct command *command)
             return;
         }
     }
-    command_refuse(command, "unknown-action", "There is no such action.");
+    if (command_is_order(command->action))
+        command_order(command);
+    else
+        command_refuse(command, "unknown-action", "There is no such action.");
 }
 
 /*

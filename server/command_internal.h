@@ -58,6 +58,10 @@ bool command_keeps_join_rate(const struct command *command);
 /* The same for a hint, which does not count with the others; nothing is answered. */
 bool command_keeps_hint_rate(const struct command *command);
 
+/* Whether the action decides something about a room, as command_order knows it. */
+bool command_is_order(const char *action);
+void command_order(const struct command *command);
+
 /* The actions. */
 void command_join_room(const struct command *command);
 void command_join_room_private(const struct command *command);
@@ -65,6 +69,9 @@ void command_leave_room(const struct command *command);
 void command_send_message(const struct command *command);
 void command_edit_message(const struct command *command);
 void command_delete_message(const struct command *command);
+void command_create_room(const struct command *command);
+void command_block(const struct command *command);
+void command_unblock(const struct command *command);
 void command_history(const struct command *command);
 void command_typing(const struct command *command);
 

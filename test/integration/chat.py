@@ -407,6 +407,10 @@ class Client:
         await self.reader
 
 
+# The fields of room-joined, in a room that is not private.
+JOINED = {"action", "target", "sender", "lastSeq", "kind", "topic", "owner", "role"}
+
+
 def message(room, text, id=None):
     document = {"action": "send-message", "message": text, "target": {"id": room}}
     if id is not None:

@@ -74,7 +74,7 @@ append_much(struct repo *repo, int64_t room)
     memset(text, 'x', LONG);
     for (size_t i = 0; i < COUNT; i++)
         posts[i] = make_post("ann", NULL, text);
-    require(repo_append(repo, room, posts, COUNT) == 0);
+    require(repo_append(repo, room, 0, posts, COUNT) == 0);
 }
 
 /* ---- tests -------------------------------------------------------------------------------- */

@@ -106,7 +106,7 @@ test_join_while_stopping(void)
         char name[32];
         snprintf(name, sizeof(name), "door %d", i);
         if (repo_room_find_by_name(rooms.rooms.repo, name, &room) == 0 &&
-            repo_last_seqs(rooms.rooms.repo, &room.number, &last, 1) == 0)
+            repo_last_seqs(rooms.rooms.repo, &room.number, &last, NULL, 1) == 0)
             total += last;
     }
     ok(total == (uint64_t)THREADS * ROUNDS, "every one of %d posts was stored", THREADS * ROUNDS);

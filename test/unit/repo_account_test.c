@@ -346,7 +346,7 @@ test_delete(struct repo *repo)
         struct repo_post post = make_post(i % 2 == 0 ? "a" : "b", NULL, "text");
         require(append_one(repo, i < 4 ? room : other, &post) == 0);
     }
-    require(repo_roll_change(repo, room, &joins, 1) == 0);
+    require(repo_roll_change(repo, room, 0, &joins, 1) == 0);
     ok(repo_account_delete(repo, "a", 1) == 0 &&
            repo_account_find_by_id(repo, "a", &found) == -ENOENT && !has_session(repo, "t1") &&
            repo_roll_find(repo, room, "a") == -ENOENT &&

@@ -79,7 +79,7 @@ test_edits(struct repo *repo)
         make_post("bob", NULL, "between"),
         make_edit("ann", NULL, 1, "third"),
     };
-    ok(repo_append(repo, room, posts, 4) == 0 && posts[1].outcome == REPO_STORED &&
+    ok(repo_append(repo, room, 0, posts, 4) == 0 && posts[1].outcome == REPO_STORED &&
            posts[1].seq == 2 && posts[3].seq == 4 && holds_exactly(repo, room, 4),
        "an edit is an entry with a number of its own, also in the batch of its message");
     ok(is_entry(repo, room, 1, REPO_MESSAGE, 0, 4, "third"),

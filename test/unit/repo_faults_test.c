@@ -118,16 +118,17 @@ test_no_place(void)
     require(add_room(repo, "kitchen") == 1);
     execute("INSERT INTO message (place, ts, sender_id, sender_name, text)"
             " VALUES ((1 << 36) + 0xffffffffd, 0, 'ann', 'Ann', 'text')");
-    ok(repo_append(repo, 1, posts, 2) == -ENOSPC && last_seq(repo, 1) == 0xffffffffd,
+    ok(repo_append(repo, 1, 0, posts, 2) == -ENOSPC && last_seq(repo, 1) == 0xffffffffd,
        "what finds no place in its room is refused");
     ok(append_one(repo, 1, posts) == 0 && posts[0].seq == 0xffffffffe &&
            append_one(repo, 1, &posts[1]) == -ENOSPC,
        "the last place is taken");
-    execute("INSERT INTO room VALUES (0x7ffffff, 'id-many', 'many', 0, NULL, NULL)");
+    execute(
+        "INSERT INTO room (number, id, name, private) VALUES (0x7ffffff, 'id-many', 'many', 0)");
     ok(append_one(repo, 0x7ffffff, posts) == 0 && posts[0].seq == 1 &&
-           repo_last_seqs(repo, &(int64_t){0x7ffffff}, &seq, 1) == 0 && seq == 1,
+           repo_last_seqs(repo, &(int64_t){0x7ffffff}, &seq, NULL, 1) == 0 && seq == 1,
        "the last room holds messages");
-    ok(repo_room_add(repo, &room, &created) == -ENOSPC &&
+    ok(repo_room_add(repo, &room, &(struct repo_room_origin){0}, &created) == -ENOSPC &&
            repo_room_find_by_name(repo, "last", &room) == -ENOENT,
        "a room behind it is refused");
     repo_close(&repo);
@@ -231,7 +232,7 @@ append_until_failure(struct repo *repo, int64_t room, uint64_t *stored)
         struct repo_post posts[BATCH];
         for (int i = 0; i < BATCH; i++)
             posts[i] = make_post("ann", NULL, text);
-        int error = repo_append(repo, room, posts, BATCH);
+        int error = repo_append(repo, room, 0, posts, BATCH);
         if (error != 0)
             return error;
         *stored += BATCH;

@@ -92,7 +92,7 @@ add_room(struct repo *repo, const char *name)
     bool created;
     snprintf(room.id, sizeof(room.id), "id-%.30s", name);
     snprintf(room.name, sizeof(room.name), "%s", name);
-    require(repo_room_add(repo, &room, &created) == 0);
+    require(repo_room_add(repo, &room, &(struct repo_room_origin){0}, &created) == 0);
     return room.number;
 }
 
@@ -113,14 +113,14 @@ make_post(const char *sender, const char *client_id, const char *text)
 UNUSED static int
 append_one(struct repo *repo, int64_t room, struct repo_post *post)
 {
-    return repo_append(repo, room, post, 1);
+    return repo_append(repo, room, 0, post, 1);
 }
 
 UNUSED static uint64_t
 last_seq(struct repo *repo, int64_t room)
 {
     uint64_t seq = 0;
-    require(repo_last_seqs(repo, &room, &seq, 1) == 0);
+    require(repo_last_seqs(repo, &room, &seq, NULL, 1) == 0);
     return seq;
 }
 

@@ -211,14 +211,16 @@ use_everything(void *argument)
         bool created;
         snprintf(room.id, sizeof(room.id), "crowd-%d-%d", one->number, i % 10);
         snprintf(room.name, sizeof(room.name), "crowd %d", i % 10);
-        one->right = repo_room_add(one->repo, &room, &created) == 0 && one->right;
+        one->right =
+            repo_room_add(one->repo, &room, &(struct repo_room_origin){0}, &created) == 0 &&
+            one->right;
         snprintf(one->ids[i % 10], REPO_ID_SIZE, "%s", room.id);
 
         struct repo_post posts[BATCH];
         struct sequence got = {0};
         for (int j = 0; j < BATCH; j++)
             posts[j] = make_post(user.id, NULL, "text");
-        one->right = repo_append(one->repo, room.number, posts, BATCH) == 0 && one->right;
+        one->right = repo_append(one->repo, room.number, 0, posts, BATCH) == 0 && one->right;
         uint64_t first = posts[0].seq;
         one->right = repo_read(one->repo, room.number, first - 1, first + BATCH, SIZE_MAX, i % 2,
                                follow_sequence, &got) == 0 &&

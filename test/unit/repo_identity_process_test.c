@@ -287,14 +287,15 @@ test_while_written(void)
     uint64_t since = 0;
     size_t removed = 7;
     bool created;
-    require(repo_room_add(repo, &pair, &created) == 0 && append_one(repo, pair.number, &post) == 0);
+    require(repo_room_add(repo, &pair, &(struct repo_room_origin){0}, &created) == 0 &&
+            append_one(repo, pair.number, &post) == 0);
     require(repo_users_arrive(repo, &ann, 1) == 0);
-    require(repo_roll_change(repo, pair.number, &joins, 1) == 0);
+    require(repo_roll_change(repo, pair.number, 0, &joins, 1) == 0);
     say(child.to);
     hear(child.from);
     ok(repo_users_arrive(repo, &bob, 1) == -EBUSY &&
            repo_users_depart(repo, &departure, 1) == -EBUSY &&
-           repo_roll_change(repo, pair.number, &leaves, 1) == -EBUSY &&
+           repo_roll_change(repo, pair.number, 0, &leaves, 1) == -EBUSY &&
            repo_lease_release(repo, "one", 100) == -EBUSY,
        "while another process holds a write transaction, what is to be stored is -EBUSY");
     ok(repo_identity_find(repo, ann.token_hash, 100, &found) == 0 &&
@@ -303,7 +304,7 @@ test_while_written(void)
            repo_private_missed(repo, "0", 0, 9, take_since, &since) == 0 &&
            since == (uint64_t)pair.number,
        "all is read as before it");
-    ok(repo_roll_change(repo, pair.number, &joins, 1) == 0 &&
+    ok(repo_roll_change(repo, pair.number, 0, &joins, 1) == 0 &&
            repo_identities_expire(repo, 100, 9, &removed) == 0 && removed == 0,
        "and what has nothing to write waits for nobody");
     say(child.to);

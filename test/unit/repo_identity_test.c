@@ -206,8 +206,8 @@ test_expire(struct repo *repo)
     for (int i = 0; i < 4; i++) {
         struct repo_roll_change joins = {ids[i], true};
         require(arrive(repo, ids[i], "one", 10 + i, 5) == 0);
-        require(repo_roll_change(repo, rooms[0], &joins, 1) == 0 &&
-                repo_roll_change(repo, rooms[1], &joins, 1) == 0);
+        require(repo_roll_change(repo, rooms[0], 0, &joins, 1) == 0 &&
+                repo_roll_change(repo, rooms[1], 0, &joins, 1) == 0);
         require(i == 3 || departs(repo, ids[i], "one", 6, true));
     }
     repo_statistics(repo, &before);
@@ -273,7 +273,7 @@ test_cost(struct repo *repo)
         snprintf(id, sizeof(id), "%d", i);
         struct repo_roll_change joins = {id, true};
         require(arrive(repo, id, "one", 100 * HOUR + i, 1) == 0 &&
-                repo_roll_change(repo, room, &joins, 1) == 0);
+                repo_roll_change(repo, room, 0, &joins, 1) == 0);
     }
     large = measure(repo, 30);
     ok(large.arrive == small.arrive && large.depart == small.depart && large.find == small.find,
@@ -312,7 +312,7 @@ test_full_disk(struct repo *repo)
     bool was_held;
     require(arrive(repo, "here", "full", HOUR, 50) == 0);
     require(arrive(repo, "late", "full", 9, 5) == 0 && departs(repo, "late", "full", 6, true));
-    require(repo_roll_change(repo, room, on, 2) == 0);
+    require(repo_roll_change(repo, room, 0, on, 2) == 0);
     require(repo_lease_renew(repo, "full", 100, &was_held) == 0);
     uint64_t version = users_version(repo);
 
@@ -325,7 +325,7 @@ test_full_disk(struct repo *repo)
            is_online(repo, "here") && identity_of(repo, "here").seen == 50 &&
            users_version(repo) == version,
        "nor does anybody depart");
-    ok(repo_roll_change(repo, room, off, 2) == -ENOSPC &&
+    ok(repo_roll_change(repo, room, 0, off, 2) == -ENOSPC &&
            repo_roll_find(repo, room, "next") == -ENOENT && repo_roll_find(repo, room, "here") == 0,
        "no roll changes");
     ok(repo_identities_expire(repo, 10, 9, &removed) == -ENOSPC && removed == 7 &&
@@ -335,7 +335,7 @@ test_full_disk(struct repo *repo)
            repo_lease_release(repo, "full", 0) == -ENOSPC && is_online(repo, "here"),
        "and no lease is given back");
     limit_log(false);
-    ok(repo_users_arrive(repo, arrivals, 2) == 0 && repo_roll_change(repo, room, off, 2) == 0 &&
+    ok(repo_users_arrive(repo, arrivals, 2) == 0 && repo_roll_change(repo, room, 0, off, 2) == 0 &&
            repo_users_depart(repo, &departure, 1) == 0 && departure.is_last &&
            expires(repo, 10, 9, 1) && is_online(repo, "next") &&
            repo_roll_find(repo, room, "next") == 0 && repo_roll_find(repo, room, "late") == -ENOENT,

@@ -102,7 +102,7 @@ append_long(struct repo *repo, int64_t room, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         posts[i] = make_post("ann", NULL, long_text);
-    return repo_append(repo, room, posts, count);
+    return repo_append(repo, room, 0, posts, count);
 }
 
 static struct repo *

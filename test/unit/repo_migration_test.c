@@ -184,7 +184,7 @@ test_from(int version)
     ok(repo_lease_renew(repo, "old", 200, &was_held) == 0 && was_held, "leases are kept");
     struct repo_arrival ann = {.user = {"ann", "Ann", "new"}, .expires = 1000, .seen = 1};
     struct repo_roll_change joins = {"ann", true};
-    ok(repo_users_arrive(repo, &ann, 1) == 0 && repo_roll_change(repo, 1, &joins, 1) == 0 &&
+    ok(repo_users_arrive(repo, &ann, 1) == 0 && repo_roll_change(repo, 1, 0, &joins, 1) == 0 &&
            repo_private_missed(repo, "bob", 15, 8, take_since, &since) == 0 && since == 0,
        "and all that is new works there");
     unsigned char secret[REPO_SECRET_BYTES];

@@ -75,8 +75,8 @@ add_rooms(int in, int out, int child)
         bool created;
         snprintf(room.id, sizeof(room.id), "room-%d-%d", child, i);
         snprintf(room.name, sizeof(room.name), "room %d", i);
-        require(repo_room_add(repo, &room, &created) == 0);
-        require(repo_room_add(repo, &pair, &created) == 0);
+        require(repo_room_add(repo, &room, &(struct repo_room_origin){0}, &created) == 0);
+        require(repo_room_add(repo, &pair, &(struct repo_room_origin){0}, &created) == 0);
         write_record(out, &room, sizeof(room));
         write_record(out, &pair, sizeof(pair));
     }
@@ -130,7 +130,7 @@ append_child(int in, int out)
         struct repo_post posts[BATCH];
         for (int j = 0; j < BATCH; j++)
             posts[j] = make_post("ann", NULL, "text");
-        require(repo_append(repo, room, posts, BATCH) == 0);
+        require(repo_append(repo, room, 0, posts, BATCH) == 0);
         for (int j = 0; j < BATCH; j++) {
             require(posts[j].seq == posts[0].seq + (uint64_t)j && posts[j].seq > last);
             last = posts[j].seq;
@@ -279,7 +279,7 @@ append_for_ever(int in, int out)
         struct repo_post posts[BATCH];
         for (int j = 0; j < BATCH; j++)
             posts[j] = make_post("ann", NULL, "a text that takes some room in the log");
-        require(repo_append(repo, room, posts, BATCH) == 0);
+        require(repo_append(repo, room, 0, posts, BATCH) == 0);
         write_record(out, &posts[BATCH - 1].seq, sizeof(posts[BATCH - 1].seq));
     }
 }

@@ -8,7 +8,7 @@ static int
 change_one(struct repo *repo, int64_t room, const char *user_id, bool joins)
 {
     struct repo_roll_change change = {user_id, joins};
-    return repo_roll_change(repo, room, &change, 1);
+    return repo_roll_change(repo, room, 0, &change, 1);
 }
 
 static uint64_t
@@ -40,14 +40,15 @@ test_roll(struct repo *repo)
     struct repo_roll_change several[] = {{"ann", true},  {"bob", true},  {"cid", true},
                                          {"bob", false}, {"ann", false}, {"ann", true}};
     before = commits(repo);
-    ok(repo_roll_change(repo, room, several, 6) == 0 && repo_roll_find(repo, room, "ann") == 0 &&
+    ok(repo_roll_change(repo, room, 0, several, 6) == 0 && repo_roll_find(repo, room, "ann") == 0 &&
            repo_roll_find(repo, room, "bob") == -ENOENT && repo_roll_find(repo, room, "cid") == 0 &&
            commits(repo) == before + 1,
        "several changes are made in their order, in one transaction");
     struct repo_roll_change last_is_new[] = {{"ann", true}, {"cid", true}, {"dan", true}};
-    ok(repo_roll_change(repo, room, last_is_new, 3) == 0 && repo_roll_find(repo, room, "dan") == 0,
+    ok(repo_roll_change(repo, room, 0, last_is_new, 3) == 0 &&
+           repo_roll_find(repo, room, "dan") == 0,
        "also when only the last of them changes anything");
-    ok(repo_roll_change(repo, room, several, 0) == 0, "and none at all");
+    ok(repo_roll_change(repo, room, 0, several, 0) == 0, "and none at all");
     ok(change_one(repo, other, "ann", true) == 0 && change_one(repo, room, "ann", false) == 0 &&
            repo_roll_find(repo, other, "ann") == 0,
        "who leaves one room stays on the roll of another");
@@ -83,7 +84,7 @@ add_pair(struct repo *repo, const char *id, const char *one, const char *other)
     snprintf(room.id, sizeof(room.id), "%s", id);
     snprintf(room.users[0], sizeof(room.users[0]), "%s", one);
     snprintf(room.users[1], sizeof(room.users[1]), "%s", other);
-    require(repo_room_add(repo, &room, &created) == 0 && created);
+    require(repo_room_add(repo, &room, &(struct repo_room_origin){0}, &created) == 0 && created);
     return room.number;
 }
 

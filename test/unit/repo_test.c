@@ -25,11 +25,13 @@ test_public_rooms(struct repo *repo)
     struct repo_room same_id = make_room("one", "cellar", NULL, NULL);
     struct repo_room found = {0};
     bool created = false;
-    ok(repo_room_add(repo, &room, &created) == 0 && created, "a room is added");
-    ok(repo_room_add(repo, &again, &created) == 0 && !created && again.number == room.number &&
-           strcmp(again.id, "one") == 0,
+    ok(repo_room_add(repo, &room, &(struct repo_room_origin){0}, &created) == 0 && created,
+       "a room is added");
+    ok(repo_room_add(repo, &again, &(struct repo_room_origin){0}, &created) == 0 && !created &&
+           again.number == room.number && strcmp(again.id, "one") == 0,
        "a room of the same name is the one that was there");
-    ok(repo_room_add(repo, &same_id, &created) == -EEXIST, "an id is not given to two rooms");
+    ok(repo_room_add(repo, &same_id, &(struct repo_room_origin){0}, &created) == -EEXIST,
+       "an id is not given to two rooms");
     ok(repo_room_find_by_name(repo, "cellar", &found) == -ENOENT, "and the second is not stored");
     ok(repo_room_find_by_name(repo, "kitchen", &found) == 0 && strcmp(found.id, "one") == 0 &&
            found.number == room.number && !found.is_private && found.users[0][0] == '\0',
@@ -44,7 +46,7 @@ test_public_rooms(struct repo *repo)
     memset(name, 'n', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
     struct repo_room longest = make_room("123456789012345678901234567890123456", name, NULL, NULL);
-    ok(repo_room_add(repo, &longest, &created) == 0 && created &&
+    ok(repo_room_add(repo, &longest, &(struct repo_room_origin){0}, &created) == 0 && created &&
            repo_room_find_by_id(repo, longest.id, &found) == 0 && strcmp(found.name, name) == 0,
        "the longest name and id are kept whole");
 }
@@ -58,19 +60,20 @@ test_private_rooms(struct repo *repo)
     struct repo_room public = make_room("public", "ann & bob", NULL, NULL);
     struct repo_room found = {0};
     bool created = false;
-    ok(repo_room_add(repo, &room, &created) == 0 && created && strcmp(room.users[0], "ann") == 0 &&
-           strcmp(room.users[1], "bob") == 0,
+    ok(repo_room_add(repo, &room, &(struct repo_room_origin){0}, &created) == 0 && created &&
+           strcmp(room.users[0], "ann") == 0 && strcmp(room.users[1], "bob") == 0,
        "a private room is added, its pair in order");
-    ok(repo_room_add(repo, &other_way, &created) == 0 && !created &&
+    ok(repo_room_add(repo, &other_way, &(struct repo_room_origin){0}, &created) == 0 && !created &&
            other_way.number == room.number && strcmp(other_way.id, "pair") == 0 &&
            strcmp(other_way.name, "ann & bob") == 0,
        "the pair in the other order has the same room");
-    ok(repo_room_add(repo, &other_pair, &created) == 0 && created &&
+    ok(repo_room_add(repo, &other_pair, &(struct repo_room_origin){0}, &created) == 0 && created &&
            other_pair.number != room.number,
        "another pair has another room, though its name is the same");
     ok(repo_room_find_by_name(repo, "ann & bob", &found) == -ENOENT,
        "a private room is not found by name");
-    ok(repo_room_add(repo, &public, &created) == 0 && created && public.number != room.number,
+    ok(repo_room_add(repo, &public, &(struct repo_room_origin){0}, &created) == 0 && created &&
+           public.number != room.number,
        "a public room may have a private room's name");
     ok(repo_room_find_by_name(repo, "ann & bob", &found) == 0 && strcmp(found.id, "public") == 0,
        "and is the one found by it");
@@ -192,7 +195,7 @@ test_append(struct repo *repo)
                                  make_post("ann", NULL, "")};
     posts[1].text_length = 5; /* the text is not terminated there */
     posts[1].ts = 2000;
-    ok(repo_append(repo, room, posts, 3) == 0 && posts[0].seq == 1 && posts[1].seq == 2 &&
+    ok(repo_append(repo, room, 0, posts, 3) == 0 && posts[0].seq == 1 && posts[1].seq == 2 &&
            posts[2].seq == 3 && posts[0].outcome == REPO_STORED && posts[1].ts == 2000,
        "messages are numbered from 1");
     struct repo_post post = make_post("ann", "1", "hello");
@@ -201,7 +204,7 @@ test_append(struct repo *repo)
     post = make_post("bob", "1", "hello");
     ok(append_one(repo, room, &post) == 0 && post.seq == 4 && post.outcome == REPO_STORED,
        "and each sender's ids");
-    ok(repo_append(repo, room, NULL, 0) == 0 && last_seq(repo, room) == 4,
+    ok(repo_append(repo, room, 0, NULL, 0) == 0 && last_seq(repo, room) == 4,
        "no message at all is no failure");
     struct copies got = {0};
     ok(repo_read(repo, room, 0, UINT64_MAX, 100, false, copy_message, &got) == 0 &&
@@ -228,7 +231,7 @@ test_repeats(struct repo *repo)
         make_post("ann", NULL, "third"),
     };
     posts[2].ts = 3000;
-    ok(repo_append(repo, room, posts, 5) == 0 && posts[0].seq == 1 && posts[1].seq == 2 &&
+    ok(repo_append(repo, room, 0, posts, 5) == 0 && posts[0].seq == 1 && posts[1].seq == 2 &&
            posts[2].outcome == REPO_REPEATED && posts[2].seq == 1 && posts[2].ts == 1000,
        "a repeat in one batch has the seq and the time of the first");
     ok(posts[3].outcome == REPO_CONFLICT, "another text with the same id is a conflict");
@@ -298,18 +301,18 @@ test_last_seqs(struct repo *repo)
         rooms[i] = add_room(repo, name);
         struct repo_post posts[3] = {make_post("ann", NULL, "1"), make_post("ann", NULL, "2"),
                                      make_post("ann", NULL, "3")};
-        require(repo_append(repo, rooms[i], posts, (size_t)(i % 4)) == 0);
+        require(repo_append(repo, rooms[i], 0, posts, (size_t)(i % 4)) == 0);
         seqs[i] = 99;
     }
-    require(repo_last_seqs(repo, rooms, seqs, COUNT) == 0);
+    require(repo_last_seqs(repo, rooms, seqs, NULL, COUNT) == 0);
     for (int i = 0; i < COUNT; i++)
         right = right && seqs[i] == (uint64_t)(i % 4);
     ok(right, "the last numbers of %d rooms, 0 where there is no message", COUNT);
     int64_t odd[] = {rooms[3], INT64_MIN, rooms[3], INT64_MAX, rooms[2]};
-    ok(repo_last_seqs(repo, odd, seqs, 5) == 0 && seqs[0] == 3 && seqs[1] == 0 && seqs[2] == 3 &&
-           seqs[3] == 0 && seqs[4] == 2,
+    ok(repo_last_seqs(repo, odd, seqs, NULL, 5) == 0 && seqs[0] == 3 && seqs[1] == 0 &&
+           seqs[2] == 3 && seqs[3] == 0 && seqs[4] == 2,
        "rooms in any order, twice, or not there");
-    ok(repo_last_seqs(repo, NULL, NULL, 0) == 0, "and none at all");
+    ok(repo_last_seqs(repo, NULL, NULL, NULL, 0) == 0, "and none at all");
 }
 
 /* ---- cost --------------------------------------------------------------------------------- */
@@ -336,7 +339,7 @@ measure(struct repo *repo, int64_t room)
     costs.newest = count_steps(repo);
     require(repo_read(repo, room, 1, UINT64_MAX, 5, false, follow_sequence, &got) == 0);
     costs.first = count_steps(repo);
-    require(repo_last_seqs(repo, &room, &seq, 1) == 0);
+    require(repo_last_seqs(repo, &room, &seq, NULL, 1) == 0);
     costs.last = count_steps(repo);
     require(repo_leases_expire(repo, 5, list_user, &list) == 0 && list.count == 0);
     costs.expire = count_steps(repo);
@@ -516,7 +519,7 @@ test_find_by_users(struct repo *repo)
     bool created;
 
     ok(repo_room_find_by_users(repo, "user x", "user y", &found) == -ENOENT, "no room of the two");
-    require(repo_room_add(repo, &room, &created) == 0);
+    require(repo_room_add(repo, &room, &(struct repo_room_origin){0}, &created) == 0);
     ok(repo_room_find_by_users(repo, "user y", "user x", &found) == 0 &&
            found.number == room.number,
        "it is found in any order of the two");

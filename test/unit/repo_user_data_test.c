@@ -50,7 +50,7 @@ add_pair(struct repo *repo, const char *id, const char *one, const char *other)
     snprintf(room.id, sizeof(room.id), "%s", id);
     snprintf(room.users[0], sizeof(room.users[0]), "%s", one);
     snprintf(room.users[1], sizeof(room.users[1]), "%s", other);
-    require(repo_room_add(repo, &room, &created) == 0);
+    require(repo_room_add(repo, &room, &(struct repo_room_origin){0}, &created) == 0);
 }
 
 static void
@@ -58,8 +58,8 @@ test_rooms(struct repo *repo)
 {
     int64_t one = add_room(repo, "one");
     int64_t two = add_room(repo, "two");
-    require(repo_roll_change(repo, one, &(struct repo_roll_change){"ann", true}, 1) == 0);
-    require(repo_roll_change(repo, two, &(struct repo_roll_change){"bob", true}, 1) == 0);
+    require(repo_roll_change(repo, one, 0, &(struct repo_roll_change){"ann", true}, 1) == 0);
+    require(repo_roll_change(repo, two, 0, &(struct repo_roll_change){"bob", true}, 1) == 0);
     add_pair(repo, "ann-bob", "ann", "bob");
     add_pair(repo, "bob-eve", "bob", "eve");
     add_pair(repo, "abe-ann", "abe", "ann");
@@ -84,11 +84,11 @@ fill(struct repo *repo)
                                 make_post("ann", "4", "taken-back")};
     posts[2].kind = REPO_EDIT;
     posts[2].of = 1;
-    require(repo_append(repo, one, posts, 4) == 0);
+    require(repo_append(repo, one, 0, posts, 4) == 0);
     struct repo_post more[] = {posts[4], make_post("bob", NULL, "bob-b"), posts[0]};
     more[2].kind = REPO_DELETE;
     more[2].of = 1;
-    require(repo_append(repo, two, more, 3) == 0);
+    require(repo_append(repo, two, 0, more, 3) == 0);
 }
 
 #define ALL                                                                                        \

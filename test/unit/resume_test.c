@@ -106,7 +106,7 @@ store_elsewhere(const char *room_id, int count)
     for (int i = 0; i < count; i++) {
         struct repo_post said = {
             .sender_id = "elsewhere", .sender_name = "Eve", .text = "text", .text_length = 4};
-        if (repo_append(rooms.rooms.repo, room.number, &said, 1) != 0)
+        if (repo_append(rooms.rooms.repo, room.number, 0, &said, 1) != 0)
             abort();
     }
 }

@@ -37,7 +37,7 @@ store_behind(const char *room_id, const char *text)
                                .ts = 1};
 
     if (repo_room_find_by_id(rooms.rooms.repo, room_id, &room) != 0 ||
-        repo_append(rooms.rooms.repo, room.number, &stored, 1) != 0)
+        repo_append(rooms.rooms.repo, room.number, 0, &stored, 1) != 0)
         abort();
     return stored.seq;
 }
