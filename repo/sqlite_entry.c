@@ -115,6 +115,10 @@ change_message(struct connection *connection, int64_t room, uint64_t seq,
     if (error != 0)
         return error;
     bool is_edit = post->kind == REPO_EDIT;
+#ifdef CHATD_BREAK_EDIT /* test/chaos: who comes later sees the message as it was */
+    if (is_edit)
+        return 0;
+#endif
     if (sqlite3_bind_int64(statement, 1, message_place(room, post->of)) ||
         sqlite3_bind_text(statement, 2, is_edit ? post->text : "",
                           is_edit ? (int)post->text_length : 0, SQLITE_STATIC) ||

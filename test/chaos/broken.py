@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BROKEN = {
     "ACK": (1, "lost order refused"),
     "DEDUPE": (2, "twice never-sent"),
+    "EDIT": (2, "stale changes never-sent"),
     "GAPS": (3, "hole"),
     "ORDER": (2, "hole"),
     "RESUME": (2, "hole"),

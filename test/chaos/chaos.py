@@ -20,6 +20,7 @@ from history import Violation
 from instances import Database, Instance, Redis
 from plan import Plan, settle_in
 from report import report, report_failure
+from said import DELETE, EDIT, entry_of_row
 from world import World
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -61,6 +62,8 @@ async def talk(world, plan, seed):
                 device.outbox.say(place, count)
             if generator.random() < 0.02:
                 device.outbox.say_again()
+            if generator.random() < 0.12:
+                device.outbox.change(DELETE if generator.random() < 0.3 else EDIT)
         await asyncio.sleep(0.01)
 
 
@@ -115,9 +118,11 @@ def check_stored(world, database):
     reader = database.connect()
     try:
         for index, id in world.ids.items():
-            world.checker.stored(index, reader.execute(
-                "SELECT seq, sender_id, client_id, text FROM message WHERE room = "
-                "(SELECT number FROM room WHERE id = ?) ORDER BY seq", (id,)))
+            world.checker.stored(index, (entry_of_row(*row) for row in reader.execute(
+                "SELECT each.seq, each.sender_id, each.client_id, each.text, each.kind, each.of, each.changed, "
+                "change.kind FROM message AS each LEFT JOIN message AS change "
+                "ON change.place = each.place - each.seq + nullif(each.changed, 0) "
+                "WHERE each.room = (SELECT number FROM room WHERE id = ?) ORDER BY each.place", (id,))))
         world.checker.all_acked()
     finally:
         reader.close()

@@ -11,6 +11,7 @@ from chat import equal, run, test
 from checker import Checker, Room
 from faults import KINDS, schedule
 from history import History, Violation
+from said import DELETE, EDIT, MESSAGE, Entry
 
 ANN, BOB = 0, 1  # devices
 LOBBY, ATTIC = 0, 1  # rooms
@@ -28,15 +29,14 @@ def checker(*rooms_of_sent):
     return made
 
 
-def row(seq, who, number, text=None, id=None, user=None):
-    """A message as the repository has it."""
-    return (seq, user or ("ann", "bob")[who], id or said.client_id(who, number),
-            said.text_of(who, number) if text is None else text)
+def row(seq, who, number, text=None, id=None, user=None, **changes):
+    """A message as the repository has it, and as a device gets it."""
+    return Entry(seq, user or ("ann", "bob")[who], id or said.client_id(who, number),
+                 said.text_of(who, number) if text is None else text, **changes)
 
 
-def hears(made, device, seq, who, number, room=LOBBY, **changes):
-    _, sender, id, text = row(seq, who, number, **changes)
-    made.received(device, room, seq, sender, id, text)
+def hears(made, device, seq, who, number, room=LOBBY, known=0, **changes):
+    made.received(device, room, row(seq, who, number, **changes), known)
 
 
 def found(kind, function, *arguments, shows=(), **named):
@@ -151,6 +151,110 @@ def _():
     found("never-sent", checker(LOBBY).stored, LOBBY, [row(1, ANN, 2)])
     found("never-sent", checker(LOBBY).acked, ANN, 2, LOBBY, 1)
     found("never-sent", checker(LOBBY).acked, ANN, 1, ATTIC, 1)
+
+
+# ---- edits and deletes ----------------------------------------------------------------------------
+
+
+def edited(deletes=False):
+    """Ann's first message is the lobby's 1; her second one edits it, and her third one too, or deletes it."""
+    made = checker(LOBBY)
+    made.acked(ANN, 1, LOBBY, 1)
+    made.sent(ANN, LOBBY, EDIT, said.identity(ANN, 1))
+    made.sent(ANN, LOBBY, DELETE if deletes else EDIT, said.identity(ANN, 1))
+    return made
+
+
+def edit(seq, number, of=1, **changes):
+    return row(seq, ANN, number, kind=EDIT, of=of, **changes)
+
+
+def delete(seq, number, of=1, **changes):
+    return row(seq, ANN, number, text="", kind=DELETE, of=of, **changes)
+
+
+def original(text_of, **changes):
+    return row(1, ANN, 1, text=text_of and said.text_of(ANN, text_of), **changes)
+
+
+@test("edits and deletes in order: live, in pages, and stored")
+def _():
+    made = edited()
+    for entry in row(1, ANN, 1), edit(2, 2), edit(3, 3):
+        made.received(BOB, LOBBY, entry)
+    for known, entry in (2, original(2, edited=2)), (2, original(3, edited=3)), (3, original(3, edited=3)):
+        made.received(BOB, LOBBY, entry, known)
+    made.acked(ANN, 2, LOBBY, 2)
+    made.acked(ANN, 3, LOBBY, 3)
+    made.stored(LOBBY, [original(3, edited=3), edit(2, 2), edit(3, 3), row(4, BOB, 1)])
+    made = edited(deletes=True)
+    # What is read late has its last state before the change itself is heard.
+    made.received(BOB, LOBBY, row(1, ANN, 1, text="", deleted=3))
+    made.received(BOB, LOBBY, edit(2, 2, text="", deleted=3))
+    made.received(BOB, LOBBY, delete(3, 3))
+    made.received(BOB, LOBBY, row(1, ANN, 1, text="", deleted=3), 3)
+    made.stored(LOBBY, [row(1, ANN, 1, text="", deleted=3), edit(2, 2, text="", deleted=3), delete(3, 3)])
+
+
+@test("never sent: an edit to another text, of another message, by another kind of entry")
+def _():
+    for entry in (edit(2, 2, text="0-2 boo"), edit(2, 2, of=3), delete(2, 2), edit(2, 1), original(1, edited=2),
+                  row(1, ANN, 1, text="", deleted=None), original(2, edited=None), row(1, ANN, 1, edited=2),
+                  row(1, ANN, 1, deleted=3), edit(2, 2, deleted=3), edit(2, 2, edited=3)):
+        found("never-sent", edited().received, BOB, LOBBY, entry)
+
+
+@test("stale: who knows of an edit or a delete is told of the text before it")
+def _():
+    made = edited()
+    made.received(BOB, LOBBY, edit(2, 2))
+    made.received(BOB, LOBBY, edit(3, 3))
+    found("stale", made.received, BOB, LOBBY, row(1, ANN, 1), 2, shows=["got: lobby 1 is '0-1 ", "all up to 2"])
+    found("stale", made.received, BOB, LOBBY, original(2, edited=2), 3, shows=["edited by 2"])
+    made = edited(deletes=True)
+    made.received(BOB, LOBBY, edit(2, 2))
+    made.received(BOB, LOBBY, delete(3, 3))
+    found("stale", made.received, BOB, LOBBY, original(2, edited=2), 3)
+    found("stale", made.received, BOB, LOBBY, edit(2, 2), 3)
+
+
+@test("order: what is said to delete a message is something else, or deletes another one")
+def _():
+    made = edited()
+    made.received(BOB, LOBBY, edit(2, 2))
+    found("order", made.received, BOB, LOBBY, row(1, ANN, 1, text="", deleted=2))
+    made = edited(deletes=True)
+    made.received(BOB, LOBBY, row(1, ANN, 1, text="", deleted=4))
+    found("order", hears, made, BOB, 4, BOB, 1, shows=["lobby 4 is 1-1"])
+    found("changes", made.stored, LOBBY, [row(1, ANN, 1), row(2, BOB, 1)], shows=["4 is about None"])
+
+
+@test("changes: in the repository a message has not its last state, or one after it was deleted")
+def _():
+    for entries in ([original(2, edited=2), edit(2, 2), edit(3, 3)], [row(1, ANN, 1), edit(2, 2), edit(3, 3)]):
+        found("changes", edited().stored, LOBBY, entries, shows=["by 3"])
+    for entries in ([original(2, edited=2), edit(2, 2), delete(3, 3)],
+                    [row(1, ANN, 1, text="", deleted=3), edit(2, 2), delete(3, 3)],
+                    [row(1, ANN, 1, text="", deleted=2), delete(2, 3), edit(3, 2, text="", deleted=2)]):
+        found("changes", edited(deletes=True).stored, LOBBY, entries)
+
+
+@test("refused for good: only what is about a message that somebody deletes, and only if it is not stored")
+def _():
+    for number in 1, 2, 3:
+        found("refused", edited().refused, ANN, number, LOBBY)
+    found("refused", edited(deletes=True).refused, ANN, 3, LOBBY)
+    made = edited(deletes=True)
+    made.refused(ANN, 2, LOBBY)
+    found("refused", made.acked, ANN, 2, LOBBY, 2)
+    found("refused", made.stored, LOBBY, [original(2, edited=2), edit(2, 2)])
+    made = edited(deletes=True)
+    made.refused(ANN, 2, LOBBY)
+    made.acked(ANN, 3, LOBBY, 2)
+    made.acked(BOB, 1, LOBBY, 3)
+    made.stored(LOBBY, [row(1, ANN, 1, text="", deleted=2), delete(2, 3), row(3, BOB, 1)])
+    made.all_acked()
+    equal((made.sent_count, made.acked_count, made.refused_count), (4, 3, 1))
 
 
 @test("texts are within the limits, and differ")

@@ -7,6 +7,7 @@ import re
 import time
 from urllib.parse import quote
 
+import said
 from history import Violation
 from outbox import Outbox
 from place import document
@@ -204,8 +205,9 @@ class Device:
         elif not place.left:
             if place.history.live(told["seq"]):
                 self.world.counts["delivered"] += 1
-            self.world.checker.received(self.index, place.room, told["seq"], told["sender"]["id"],
-                                        told.get("id"), told["message"])
+            self.world.checker.received(self.index, place.room, said.entry_of(told))
+
+    on_edit_message = on_delete_message = on_send_message
 
     def on_message_ack(self, told):
         device, number = map(int, told["id"].split("-"))
@@ -226,10 +228,13 @@ class Device:
         refused = told.get("refused")
         place = self.by_id.get(told.get("target", {}).get("id"))
         is_late = told["code"] == "not-a-member" and place and place.was_put_out
-        if not told["retry"] and not is_late:
+        is_gone = told["code"] == "no-such-message" and refused in said.ACTIONS
+        if is_gone:
+            self.outbox.refused_for_good(int(told["id"].split("-")[1]))
+        elif not told["retry"] and not is_late:
             raise Violation("refused", f"device {self.index} is refused for good",
                             [json.dumps(told, ensure_ascii=False)])
-        if refused == "send-message":
+        elif refused in said.ACTIONS:
             self.outbox.refused(int(told["id"].split("-")[1]))
         elif refused in ("join-room", "join-room-private") and place and place.joined:
             place.put_out()

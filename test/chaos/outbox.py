@@ -4,6 +4,7 @@ from collections import deque
 
 import said
 from place import document
+from said import DELETE, EDIT, MESSAGE
 
 UNACKED_MAX = 200
 
@@ -22,12 +23,27 @@ class Outbox:
         self.device = device
         self.posts = {}  # by number, in the order of saying
         self.done = deque(maxlen=50)  # (place, number) of some that are acknowledged
+        self.messages = deque(maxlen=50)  # likewise, those that are to be edited and deleted
 
     def say(self, place, count=1):
         """Says something new; what cannot be sent now is sent later."""
         for _ in range(min(count, UNACKED_MAX - len(self.posts))):
             number = self.device.world.checker.sent(self.device.index, place.room)
             self.posts[number] = Post(place, number)
+        if self.device.is_there():
+            self.flush(place)
+
+    def change(self, kind):
+        """Edits or deletes a message of the device's own."""
+        if not self.messages or len(self.posts) >= UNACKED_MAX:
+            return
+        place, number = self.device.random.choice(self.messages)
+        if kind == DELETE:
+            self.messages.remove((place, number))
+        about = said.identity(self.device.index, number)
+        change = self.device.world.checker.sent(self.device.index, place.room, kind, about)
+        self.posts[change] = Post(place, change)
+        self.device.world.counts["edits" if kind == EDIT else "deletes"] += 1
         if self.device.is_there():
             self.flush(place)
 
@@ -59,6 +75,13 @@ class Outbox:
     def acked(self, number):
         if post := self.posts.pop(number, None):
             self.done.append((post.place, number))
+            if self.device.world.checker.senders[self.device.index].kind[number] == MESSAGE:
+                self.messages.append((post.place, number))
+
+    def refused_for_good(self, number):
+        """It is about a message that was deleted meanwhile."""
+        if post := self.posts.pop(number, None):
+            self.device.world.checker.refused(self.device.index, number, post.place.room)
 
     def refused(self, number):
         """For now."""
@@ -71,8 +94,15 @@ class Outbox:
             post.sent = False
 
     def _message(self, place, number):
-        return document("send-message", message=said.text_of(self.device.index, number),
-                        target={"id": place.id}, id=said.client_id(self.device.index, number))
+        checker, device = self.device.world.checker, self.device.index
+        kind = checker.senders[device].kind[number]
+        fields = {"target": {"id": place.id}, "id": said.client_id(device, number)}
+        if kind != MESSAGE:
+            writer, message = said.identified(checker.senders[device].about[number])
+            fields["of"] = checker.senders[writer].seq[message]
+        if kind != DELETE:
+            fields["message"] = said.text_of(device, number)
+        return document(said.ACTIONS[kind], **fields)
 
     def _send(self, posts):
         """Several documents a frame where they fit."""

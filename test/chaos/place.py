@@ -2,6 +2,7 @@
 import json
 import time
 
+import said
 from history import History
 
 ANSWER = 8  # seconds after which a request counts as lost
@@ -146,8 +147,7 @@ class Place:
         device = self.device
         device.world.counts["pages of history"] += 1
         for each in told["messages"]:
-            device.world.checker.received(device.index, self.room, each["seq"], each["sender"]["id"],
-                                          each.get("id"), each["message"])
+            device.world.checker.received(device.index, self.room, said.entry_of(each), known)
         missing = sum(b - a + 1 for a, b in self.history.holes)
         self.history.page(after, before, min(limit or 50, 200), [each["seq"] for each in told["messages"]],
                           told["more"], known)

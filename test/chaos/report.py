@@ -6,7 +6,7 @@ import shutil
 def report(world):
     checker = world.checker
     counts = dict(world.counts)
-    main = {"sent": checker.sent_count, "acked": checker.acked_count}
+    main = {"sent": checker.sent_count, "acked": checker.acked_count, "refused": checker.refused_count}
     for name in "retried", "delivered", "resumed", "truncated", "fetched":
         main[name] = counts.pop(name, 0)
     print("chaos: " + ", ".join(f"{value} {name}" for name, value in main.items()))

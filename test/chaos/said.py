@@ -1,4 +1,23 @@
 """What the clients say. A text follows from who says it and its number, so that nobody has to keep it."""
+from collections import namedtuple
+
+MESSAGE, EDIT, DELETE = range(3)  # as in the repository
+ACTIONS = ("send-message", "edit-message", "delete-message")
+
+# `of`: the seq of what is changed; `edited` and `deleted`: the seqs of what has changed it since.
+Entry = namedtuple("Entry", "seq sender id text kind of edited deleted", defaults=(MESSAGE, None, None, None))
+
+
+def entry_of(told):
+    """As a client is told of it."""
+    return Entry(told["seq"], told["sender"]["id"], told.get("id"), told.get("message", ""),
+                 ACTIONS.index(told.get("action", ACTIONS[MESSAGE])), told.get("of"), told.get("edited"), told.get("deleted"))
+
+
+def entry_of_row(seq, sender, id, text, kind=MESSAGE, of=None, changed=0, changed_kind=None):
+    """As the repository has it, with the kind of what has changed it last."""
+    return Entry(seq, sender, id, text, kind, of, changed if changed_kind == EDIT else None,
+                 changed if changed_kind == DELETE else None)
 
 _PATTERN = "all is well, quoth \"ä\\ß\" 你好 😀 <b>&amp;</b>\n\t/\u2028 and so on; "
 FILLER = _PATTERN * (12000 // len(_PATTERN))
@@ -35,8 +54,8 @@ def name(identity):
 
 
 def parse(text):
-    """The (device, number) that a text claims to be, or None."""
-    device, dash, rest = text[:40].partition("-")
+    """The (device, number) that a text or an id claims to be, or None."""
+    device, dash, rest = (text or "")[:40].partition("-")
     number = rest.partition(" ")[0]
     if dash and device.isdecimal() and number.isdecimal():
         return int(device), int(number)
