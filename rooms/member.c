@@ -20,6 +20,7 @@ member_init(struct member *member, const struct member_operations *operations, c
     memset(member, 0, sizeof(*member));
     member->operations = operations;
     member->name = name;
+    member->room_maximum = UINT16_MAX;
     memcpy(member->id, id, sizeof(member->id));
     lock_init(&member->lock, LOCK_MEMBER);
 }
@@ -99,6 +100,13 @@ put_again(struct membership *membership)
     return -EAGAIN; /* the room could not be opened, and is about to say so */
 }
 
+/* Whether it is in as many rooms as it may; the member's lock is held. */
+static bool
+is_full(const struct member *member, unsigned maximum)
+{
+    return member->room_count >= maximum || member->room_count >= member->room_maximum;
+}
+
 /*
  * Puts the request to join into the room's mailbox. -ESHUTDOWN: the room retired meanwhile. The
  * member's lock is held over the put, so that its list and the mailbox tell the same order.
@@ -115,7 +123,7 @@ put_join(struct member *member, struct room *room, bool invited, uint64_t since,
     struct membership *there = find_by_key(member, room->key);
     if (member->gone) {
         error = -ECANCELED;
-    } else if (member->room_count >= maximum) {
+    } else if (is_full(member, maximum)) {
         error = -EMFILE;
     } else if (there != NULL) {
         error = invited ? -EALREADY : put_again(there);
@@ -147,7 +155,7 @@ join_beforehand(struct member *member, const char *key, bool invited, unsigned m
         error = invited ? 0 : put_again(there);
         if (error == 0)
             error = -EALREADY;
-    } else if (member->room_count >= maximum) {
+    } else if (is_full(member, maximum)) {
         error = -EMFILE;
     }
     lock_drop(&member->lock);
@@ -367,4 +375,21 @@ void
 member_drained(struct member *member, struct rooms *rooms)
 {
     historian_wake(rooms->historian, member);
+}
+
+void
+member_limit_rooms(struct member *member, unsigned maximum)
+{
+    lock_take(&member->lock);
+    member->room_maximum = maximum < UINT16_MAX ? (uint16_t)maximum : UINT16_MAX;
+    lock_drop(&member->lock);
+}
+
+unsigned
+member_room_count(struct member *member)
+{
+    lock_take(&member->lock);
+    unsigned count = member->room_count;
+    lock_drop(&member->lock);
+    return count;
 }

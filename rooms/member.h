@@ -114,6 +114,7 @@ struct member {
     struct lobby_mail departure;                /* [T] the same; here, as leaving may not fail */
     struct lock lock;                           /* rank LOCK_MEMBER: the fields marked [m] */
     uint16_t room_count;                        /* [m] */
+    uint16_t room_maximum;                      /* [m] of member_limit_rooms */
     bool gone;                                  /* [m] it has left everything, for good */
     uint8_t presence;                           /* [lobby's lock] enum member_presence */
     bool called_back;         /* [lobby's lock] invitations are not kept any more */
@@ -191,6 +192,15 @@ int member_type(struct member *member, const char *room_id);
  */
 int member_read_history(struct member *member, const char *room_id,
                         const struct history_range *range, const char *client_id);
+
+/*
+ * Has it join no more rooms than that, besides what rooms.h says for every member: -EMFILE is said for
+ * both. Any thread; does not block.
+ */
+void member_limit_rooms(struct member *member, unsigned maximum);
+
+/* In how many rooms the member is, or is about to be. Any thread; does not block. */
+unsigned member_room_count(struct member *member);
 
 /* As said of `is_behind`: goes on with what is read for the member. Any thread; does not block. */
 void member_drained(struct member *member, struct rooms *rooms);

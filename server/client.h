@@ -44,6 +44,7 @@ struct client {
     int64_t heard;                    /* [T] clock_monotonic_ms, when something came last */
     int64_t began;                  /* [T] the same: since when a message is incomplete; 0: none */
     struct counted_holder *address; /* [T] a connection of its address's */
+    struct counted_holder *rooms;   /* [T] what is counted of its rooms for the user, or NULL */
     const char *close_reason;       /* [m] a constant word that goes with close_code, or NULL */
     struct client *newer;           /* [T] of the loop's list */
     struct client *older;           /* [T] */
@@ -54,6 +55,7 @@ struct client {
     uint32_t partial_length;        /* [T] */
     uint32_t partial_size;          /* [T] */
     uint32_t taken;                 /* [T] by client_takes: the bytes that it had, modulo 2^32 */
+    uint16_t room_count;            /* [T] that are counted so */
     uint16_t close_code;            /* [m] what it is to be closed with; 0: not */
     uint8_t asked;                  /* [loop's lock] enum loop_request */
     atomic_bool paused; /* [a] not read from until some were answered; set by the loop */

@@ -131,6 +131,7 @@ client_end(struct client *client)
     lock_drop(&client->lock);
     client_catch_up(client);
     limits_end_connection(client->server, &client->address);
+    limits_end_rooms(client->server, &client->rooms, client->room_count);
     atomic_fetch_sub(&client->server->clients, 1);
     client_rele(client);
 }

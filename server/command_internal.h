@@ -58,6 +58,10 @@ bool command_keeps_join_rate(const struct command *command);
 /* The same for a hint, which does not count with the others; nothing is answered. */
 bool command_keeps_hint_rate(const struct command *command);
 
+/* As above, for what may bring the client into one more room: the user's rooms are limited. */
+void command_begin_join(const struct command *command);
+void command_end_join(const struct command *command, int error);
+
 /* Whether the action decides something about a room, as command_order knows it. */
 bool command_is_order(const char *action);
 void command_order(const struct command *command);

@@ -4,6 +4,7 @@
 #include "server/command_internal.h"
 #include "server/server.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Reads `since`; if it is not a good one, answers, and returns false. */
@@ -15,6 +16,43 @@ read_since(const struct command *command, uint64_t *since)
         return true;
     command_refuse(command, "bad-request", "`since` must be the seq of a message, or 0.");
     return false;
+}
+
+/*
+ * Counts the rooms of this connection with those of the user's others, and returns how many these are.
+ * A client is put out of rooms without asking, too: what ended so is found here.
+ */
+static unsigned
+count_rooms(struct client *client)
+{
+    unsigned now = member_room_count(&client->member);
+    unsigned all = limits_move_rooms(client->server, client->member.id, &client->rooms,
+                                     client->room_count, now);
+
+    client->room_count = client->rooms != NULL ? (uint16_t)now : 0;
+    return all;
+}
+
+void
+command_begin_join(const struct command *command)
+{
+    struct client *client = command->client;
+    unsigned all = count_rooms(client);
+
+    member_limit_rooms(&client->member,
+                       limits_rooms_left(client->server, all) + client->room_count);
+    command_begin_request(command);
+}
+
+void
+command_end_join(const struct command *command, int error)
+{
+    struct client *client = command->client;
+    unsigned all = count_rooms(client);
+
+    if (error == -EMFILE && limits_rooms_left(client->server, all) == 0)
+        limits_count(client->server, LIMIT_ROOMS, client->member.id);
+    command_end_request(command, error);
 }
 
 void
@@ -31,9 +69,9 @@ command_join_room(const struct command *command)
         command_refuse(command, "bad-name",
                        "A room's name has 1 to 128 bytes of text, and no control characters.");
     } else if (read_since(command, &since) && command_keeps_join_rate(command)) {
-        command_begin_request(command);
-        command_end_request(
-            command, member_join(&client->member, &client->server->rooms, name, length, since));
+        command_begin_join(command);
+        command_end_join(command,
+                         member_join(&client->member, &client->server->rooms, name, length, since));
     }
 }
 
@@ -51,9 +89,9 @@ command_join_room_private(const struct command *command)
     } else if (strlen(id) >= IDENTIFIER_SIZE || strchr(id, ':') != NULL) {
         command_refuse(command, "no-such-user", "There is no user with this id.");
     } else if (read_since(command, &since) && command_keeps_join_rate(command)) {
-        command_begin_request(command);
-        command_end_request(
-            command, member_join_private(&client->member, &client->server->rooms, id, since));
+        command_begin_join(command);
+        command_end_join(command,
+                         member_join_private(&client->member, &client->server->rooms, id, since));
     }
 }
 

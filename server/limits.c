@@ -20,11 +20,17 @@
 #define LOGIN_USERS     10 /* that share an address, and all of them mistype now and then */
 
 static const char *const names[LIMIT_COUNT] = {
-    [LIMIT_CONNECTIONS] = "connections", [LIMIT_CONNECTS] = "connects",
-    [LIMIT_MESSAGES] = "messages",       [LIMIT_REGISTRATIONS] = "registrations",
-    [LIMIT_LOGINS] = "logins",           [LIMIT_BODY] = "body",
-    [LIMIT_JSON_DEPTH] = "json-depth",   [LIMIT_JSON_SIZE] = "json-size",
-    [LIMIT_HEAD_TIME] = "head-time",     [LIMIT_FRAME_TIME] = "frame-time",
+    [LIMIT_CONNECTIONS] = "connections",
+    [LIMIT_CONNECTS] = "connects",
+    [LIMIT_MESSAGES] = "messages",
+    [LIMIT_ROOMS] = "rooms",
+    [LIMIT_REGISTRATIONS] = "registrations",
+    [LIMIT_LOGINS] = "logins",
+    [LIMIT_BODY] = "body",
+    [LIMIT_JSON_DEPTH] = "json-depth",
+    [LIMIT_JSON_SIZE] = "json-size",
+    [LIMIT_HEAD_TIME] = "head-time",
+    [LIMIT_FRAME_TIME] = "frame-time",
 };
 
 /* ---- all of them -------------------------------------------------------------------------- */
@@ -77,6 +83,8 @@ limits_open(struct limits *limits, const struct options *options)
         error = open_failures(limits, options);
     if (error == 0)
         error = counted_open(&limits->connections);
+    if (error == 0)
+        error = counted_open(&limits->rooms);
     if (error != 0)
         limits_close(limits);
     return error;
@@ -93,6 +101,7 @@ limits_close(struct limits *limits)
     failure_limit_close(&limits->login_accounts);
     failure_limit_close(&limits->login_addresses);
     counted_close(&limits->connections);
+    counted_close(&limits->rooms);
 }
 
 void
@@ -249,4 +258,35 @@ limits_end_connection(struct server *server, struct counted_holder **pointer)
 {
     if (*pointer != NULL)
         counted_give(server->limits.connections, pointer, 1);
+}
+
+unsigned
+limits_move_rooms(struct server *server, const char *user_id, struct counted_holder **holder,
+                  unsigned from, unsigned to)
+{
+    struct counted *rooms = server->limits.rooms;
+
+    if (*holder != NULL)
+        return counted_move(rooms, *holder, from, to);
+    /* Without memory for it, the rooms of the connection alone are limited. */
+    if (counted_take(rooms, user_id, strlen(user_id), 0, 0, holder) != 0)
+        return 0;
+    return counted_move(rooms, *holder, 0, to);
+}
+
+unsigned
+limits_rooms_left(const struct server *server, unsigned rooms)
+{
+    unsigned maximum = server->options->limit_rooms;
+
+    if (maximum == 0)
+        return UINT16_MAX;
+    return maximum > rooms ? maximum - rooms : 0;
+}
+
+void
+limits_end_rooms(struct server *server, struct counted_holder **pointer, unsigned count)
+{
+    if (*pointer != NULL)
+        counted_give(server->limits.rooms, pointer, count);
 }

@@ -23,6 +23,7 @@ enum limit {
     LIMIT_CONNECTIONS,
     LIMIT_CONNECTS,
     LIMIT_MESSAGES,
+    LIMIT_ROOMS,
     LIMIT_REGISTRATIONS,
     LIMIT_LOGINS,
     LIMIT_BODY,
@@ -35,6 +36,7 @@ enum limit {
 
 struct limits {
     struct counted *connections;           /* by address */
+    struct counted *rooms;                 /* by user */
     struct rate_limit *connects;           /* by address */
     struct rate_limit *messages;           /* by user; posts and what is like them */
     struct rate_limit *joins;              /* by user */
@@ -102,5 +104,18 @@ int limits_begin_connection(struct server *server, const struct peer *peer,
 
 /* Gives it back and clears the pointer, which may point to NULL. */
 void limits_end_connection(struct server *server, struct counted_holder **pointer);
+
+/*
+ * One connection of the user, of which `from` rooms were counted in *holder (NULL: none yet), is in
+ * `to` now. Returns in how many the user is with all its connections, as far as they have said so.
+ */
+unsigned limits_move_rooms(struct server *server, const char *user_id,
+                           struct counted_holder **holder, unsigned from, unsigned to);
+
+/* In how many more rooms one may be who is in `rooms`. */
+unsigned limits_rooms_left(const struct server *server, unsigned rooms);
+
+/* Gives the connection's rooms back and clears the pointer, which may point to NULL. */
+void limits_end_rooms(struct server *server, struct counted_holder **pointer, unsigned count);
 
 #endif

@@ -401,6 +401,17 @@ const struct option_entry option_table[] = {
         .is_limit = true,
     },
     {
+        .name = "limit-rooms",
+        .argument = "N",
+        .initial = "1000",
+        .help = "rooms that one user is in, all connections together",
+        .parse = parse_limit,
+        .offset = offsetof(struct options, limit_rooms),
+        .minimum = 1,
+        .maximum = MILLION,
+        .is_limit = true,
+    },
+    {
         .name = "limit-registrations",
         .argument = "N",
         .initial = "100",

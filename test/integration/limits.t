@@ -124,6 +124,31 @@ async def _():
         await close_all(ann, again, bob)
 
 
+@test("rooms: so many that one user is in, with all its connections")
+async def _():
+    with Server("--limit-rooms=5", "--max-rooms-per-client=4") as server:
+        ann = await Client.connect(server, "Ann")
+        again = await ann.return_to(server)
+        bob = await Client.connect(server, "Bob")
+        rooms = [await ann.join(f"room {i}") for i in range(4)]
+        await ann.refused({"action": "join-room", "message": "of this client"}, "too-many-rooms")
+        equal(limited(server, "rooms"), 0, "that is another limit")
+        await again.join("room 0")
+        error = await again.refused({"action": "join-room", "message": "room 1"}, "too-many-rooms")
+        equal((error["retry"], limited(server, "rooms")), (True, 1))
+        await again.refused({"action": "join-room-private", "message": bob.id}, "too-many-rooms")
+        equal(await again.join("room 0"), rooms[0], "one that it is in already")
+        await bob.join("of another user")
+        await ann.send({"action": "leave-room", "message": rooms[3]})
+        await ann.join("room 3")
+        await again.refused({"action": "join-room", "message": "room 1"}, "too-many-rooms")
+        await ann.close()
+        await until_async(lambda: server.metric("chatd_clients") == 2, "one has gone")
+        for i in range(4):
+            await again.join(f"room {i}")
+        await close_all(again, bob)
+
+
 @test("a trusted proxy says whose connections they are, and nobody else does")
 def _():
     with Server("--limit-connections=1", "--trusted-proxy=127.0.0.9,10.0.0.0/8") as server:
