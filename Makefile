@@ -34,7 +34,8 @@ ROOMS  := auditor catch_up clerk document event event_chat event_room fan_out ha
           lock log mailbox member membership name_fold order registry rights room room_join room_members \
           room_posts room_rights room_roll room_users rooms roster stack subscriber utf8 wake
 SERVER := account_api admin admin_account admin_export admin_options admin_password answer api api_request \
-          assets body bus client client_close client_input client_member client_start command command_message \
+          assets body body_json bus client client_close client_input client_member client_start command \
+          command_message \
           command_rights command_room config_api confine counted counters credentials extensions failure_limit \
           futex_table guest handover hasher http identity inflater invitation_api json_guard key_hash \
           key_table limits login loop options options_table origin outbox password peer peer_request \
@@ -154,8 +155,9 @@ chaos-broken: $(BREAKS:%=$(BUILD)/broken/%/chatd) $(FULL_DISK) ## chaos finds ea
 
 # Fuzzing needs clang; what is fuzzed is compiled for it, and what that needs.
 FUZZED       := pubsub/deflater pubsub/message pubsub/payload pubsub/redis_url rooms/document rooms/event rooms/event_chat rooms/event_room rooms/rights rooms/identifier \
-                rooms/utf8 server/extensions server/inflater server/json_guard server/options \
-                server/options_table server/origin server/peer server/websocket server/websocket_header
+                rooms/name_fold rooms/utf8 server/body_json server/credentials server/extensions \
+                server/inflater server/json_guard server/options server/options_table server/origin \
+                server/password server/peer server/token server/websocket server/websocket_header
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_FLAGS   := -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize=fuzzer
 .PHONY: fuzz fuzzers
