@@ -19,23 +19,61 @@ repo_user_find_held(struct repo *repo, const char *user_id, int64_t now)
     return result > 0 ? 0 : result == 0 ? -ENOENT : result;
 }
 
+static int
+give_room(sqlite3_stmt *statement, repo_user_room_function each, void *argument)
+{
+    struct repo_user_room room = {
+        .is_on_roll = sqlite3_column_int(statement, 6) != 0,
+        .is_owner = sqlite3_column_int(statement, 7) != 0,
+        .is_moderator = sqlite3_column_int(statement, 8) != 0,
+        .banned_until = sqlite3_column_int64(statement, 9),
+        .muted_until = sqlite3_column_int64(statement, 10),
+    };
+    int error = room_from_row(statement, &room.room);
+    return error != 0 ? error : each(argument, &room);
+}
+
 int
 repo_user_rooms(struct repo *repo, const char *user_id, repo_user_room_function each,
                 void *argument)
 {
     struct connection *reader = reader_take(repo);
-    struct repo_room room;
     sqlite3_stmt *statement;
-    int result = statement_with(reader, STATEMENT_USER_ROOMS,
-                                "SELECT " ROOM_COLUMNS " FROM room WHERE "
-                                "number IN (SELECT room FROM roll WHERE user_id = ?1) "
-                                "OR (private = 1 AND ?1 IN (user_a, user_b)) ORDER BY number",
+    int result = statement_with(
+        reader, STATEMENT_USER_ROOMS,
+        "SELECT " ROOM_COLUMNS ", EXISTS (SELECT 1 FROM roll WHERE roll.room = number"
+        " AND roll.user_id = ?1) AS is_on_roll, owner_id = ?1, is_moderator, banned_until,"
+        " muted_until FROM room LEFT JOIN room_standing AS standing"
+        " ON standing.room = number AND standing.user_id = ?1"
+        " WHERE deleted = 0 AND (is_on_roll OR owner_id = ?1 OR standing.room IS NOT NULL"
+        " OR (private = 1 AND ?1 IN (user_a, user_b))) ORDER BY number",
+        PARAMETERS(with_text(user_id)), &statement);
+    if (result == 0) {
+        while ((result = statement_row(reader, statement)) > 0) {
+            result = give_room(statement, each, argument);
+            if (result != 0)
+                break;
+        }
+        result = statement_end(reader, statement, result);
+    }
+    reader_give(repo, reader);
+    return result;
+}
+
+int
+repo_user_blocks(struct repo *repo, const char *user_id, repo_user_id_function each, void *argument)
+{
+    struct connection *reader = reader_take(repo);
+    char id[REPO_ID_SIZE];
+    sqlite3_stmt *statement;
+    int result = statement_with(reader, STATEMENT_USER_BLOCKS,
+                                "SELECT blocked_id FROM block WHERE user_id = ?1",
                                 PARAMETERS(with_text(user_id)), &statement);
     if (result == 0) {
         while ((result = statement_row(reader, statement)) > 0) {
-            result = room_from_row(statement, &room);
+            result = statement_text(statement, 0, id, sizeof(id));
             if (result == 0)
-                result = each(argument, &room);
+                result = each(argument, id);
             if (result != 0)
                 break;
         }

@@ -12,15 +12,33 @@
  */
 int repo_user_find_held(struct repo *repo, const char *user_id, int64_t now);
 
+/* A room that the user has to do with, and how (repo/rights.h). */
+struct repo_user_room {
+    struct repo_room room;
+    bool is_on_roll;
+    bool is_owner;
+    bool is_moderator;
+    int64_t banned_until; /* milliseconds since 1970; 0: never */
+    int64_t muted_until;  /* the same */
+};
+
 /* Called for each room that is read, which is valid during the call only. Not 0 ends the read. */
-typedef int (*repo_user_room_function)(void *argument, const struct repo_room *room);
+typedef int (*repo_user_room_function)(void *argument, const struct repo_user_room *room);
 
 /*
- * Reads the rooms that the user has to do with: those on whose roll it is, and its private ones.
- * Returns what `each` returned when that was not 0.
+ * Reads the rooms that the user has to do with: those on whose roll it is, its private ones, those that
+ * it owns, and those in which something is kept of it. Returns what `each` returned when that was not
+ * 0.
  */
 int repo_user_rooms(struct repo *repo, const char *user_id, repo_user_room_function each,
                     void *argument);
+
+/* Called for the id of each user that is read, valid during the call only. Not 0 ends the read. */
+typedef int (*repo_user_id_function)(void *argument, const char *user_id);
+
+/* Reads whom the user blocks. Returns what `each` returned when that was not 0. */
+int repo_user_blocks(struct repo *repo, const char *user_id, repo_user_id_function each,
+                     void *argument);
 
 /* An entry of the user's in a room; every pointer is valid during the callback only. */
 struct repo_user_entry {

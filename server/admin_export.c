@@ -1,6 +1,7 @@
 #include "server/admin_export.h"
 
 #include "repo/account.h"
+#include "repo/rights.h"
 #include "repo/user_data.h"
 #include "rooms/event.h"
 #include "rooms/lock.h"
@@ -59,19 +60,27 @@ add_number(cJSON *object, const char *key, int64_t value)
     return cJSON_AddRawToObject(object, key, digits) != NULL;
 }
 
+/* Until when something is so: a time, null for ever, and nothing where it is not so. */
+static bool
+add_until(cJSON *object, const char *key, int64_t until)
+{
+    if (until <= clock_realtime_ms())
+        return true;
+    return until == REPO_FOR_EVER ? cJSON_AddNullToObject(object, key) != NULL
+                                  : add_number(object, key, until);
+}
+
 static int
 put_account(struct list *list, const struct repo_account *account)
 {
     cJSON *object = cJSON_CreateObject();
-    bool is_banned = account->banned_until > clock_realtime_ms();
-    bool is_whole =
-        add_text(object, "id", account->id) && add_text(object, "name", account->name) &&
-        add_bool(object, "admin", account->is_admin) &&
-        add_number(object, "created", account->created) &&
-        add_number(object, "seen", account->seen) && add_bool(object, "banned", is_banned);
+    bool is_whole = add_text(object, "id", account->id) &&
+                    add_text(object, "name", account->name) &&
+                    add_bool(object, "admin", account->is_admin) &&
+                    add_number(object, "created", account->created) &&
+                    add_number(object, "seen", account->seen) &&
+                    add_until(object, "bannedUntil", account->banned_until);
 
-    if (is_banned && account->banned_until != REPO_BANNED_EVER)
-        is_whole = is_whole && add_number(object, "bannedUntil", account->banned_until);
     return put(list, object, is_whole);
 }
 
@@ -88,13 +97,27 @@ put_session(void *argument, const struct repo_session *session)
     return put(argument, object, is_whole);
 }
 
-static int
-put_room(void *argument, const struct repo_room *room)
+static const char *
+role_of(const struct repo_user_room *room)
 {
+    if (room->is_owner)
+        return "owner";
+    if (room->is_moderator)
+        return "moderator";
+    return room->is_on_roll || room->room.is_private ? "member" : "none";
+}
+
+static int
+put_room(void *argument, const struct repo_user_room *item)
+{
+    const struct repo_room *room = &item->room;
     struct list *list = argument;
     cJSON *object = cJSON_CreateObject();
     bool is_whole = add_text(object, "id", room->id) && add_text(object, "name", room->name) &&
-                    add_bool(object, "private", room->is_private);
+                    add_bool(object, "private", room->is_private) &&
+                    add_text(object, "role", role_of(item)) &&
+                    add_until(object, "bannedUntil", item->banned_until) &&
+                    add_until(object, "mutedUntil", item->muted_until);
 
     if (room->is_private) {
         bool is_first = strcmp(room->users[0], list->user_id) == 0;
@@ -102,6 +125,14 @@ put_room(void *argument, const struct repo_room *room)
         is_whole = is_whole && add_text(other, "id", room->users[is_first]);
     }
     return put(list, object, is_whole);
+}
+
+static int
+put_blocked(void *argument, const char *user_id)
+{
+    cJSON *object = cJSON_CreateObject();
+
+    return put(argument, object, add_text(object, "id", user_id));
 }
 
 static int
@@ -153,26 +184,35 @@ put_piece(struct list *list, FILE *stream, int64_t *place, bool *done)
     return hand_on(list->stream, &text, &length, error, stream);
 }
 
+/* Begins a list, and ends what is before it. */
+static int
+begin_list(struct list *list, const char *text)
+{
+    list->has_any = false;
+    return fputs(text, list->stream) == EOF ? -EIO : 0;
+}
+
 /* All but the messages. */
 static int
 put_rest(struct list *list, const struct repo_account *account)
 {
-    int error = fputs("{\"account\":", list->stream) < 0 ? -EIO : put_account(list, account);
+    int error = begin_list(list, "{\"account\":");
 
-    list->has_any = false;
-    if (error == 0 && fputs(",\n\"sessions\":[", list->stream) < 0)
-        error = -EIO;
+    if (error == 0)
+        error = put_account(list, account);
+    if (error == 0)
+        error = begin_list(list, ",\n\"sessions\":[");
     if (error == 0)
         error = repo_sessions_of(list->repo, account->id, clock_realtime_ms(), put_session, list);
-    list->has_any = false;
-    if (error == 0 && fputs("],\n\"rooms\":[", list->stream) < 0)
-        error = -EIO;
+    if (error == 0)
+        error = begin_list(list, "],\n\"rooms\":[");
     if (error == 0)
         error = repo_user_rooms(list->repo, account->id, put_room, list);
-    list->has_any = false;
-    if (error == 0 && fputs("],\n\"messages\":[", list->stream) < 0)
-        error = -EIO;
-    return error;
+    if (error == 0)
+        error = begin_list(list, "],\n\"blocks\":[");
+    if (error == 0)
+        error = repo_user_blocks(list->repo, account->id, put_blocked, list);
+    return error != 0 ? error : begin_list(list, "],\n\"messages\":[");
 }
 
 int

@@ -104,11 +104,13 @@ async def _():
         sign_in(server, "Gone")
         document = json.loads(await admin_async(server, "export", "gone"))
         account = document["account"]
-        equal((account["id"], account["name"], account["admin"], account["banned"]), (gone.id, "Gone", True, False))
+        equal((account["id"], account["name"], account["admin"]), (gone.id, "Gone", True))
+        assert "bannedUntil" not in account, account
         equal(len(document["sessions"]), 2)
         equal(set(document["sessions"][0]), {"id", "created", "seen", "expires", "agent"})
-        equal(sorted((each["id"], each["private"]) for each in document["rooms"]),
-              sorted([(room, False), (private, True)]))
+        equal(sorted((each["id"], each["private"], each["role"]) for each in document["rooms"]),
+              sorted([(room, False, "owner"), (private, True, "member")]))
+        equal(document["blocks"], [])
         equal([each["with"]["id"] for each in document["rooms"] if each["private"]], [other.id])
         equal([(each["room"]["id"], each["seq"], each["action"], each.get("message"), each.get("id"))
                for each in document["messages"]],
@@ -119,6 +121,15 @@ async def _():
               (3, 5, 1))
         text = json.dumps(document)
         assert "argon2" not in text and "what another one says" not in text and gone.token not in text, text
+        await admin_async(server, "ban", "Gone")
+        database(server).execute("INSERT INTO room_standing SELECT number, ?, 1, 0, 0, ?, 0, '', 9 FROM room "
+                                 "WHERE id = ?", (other.id, 2**63 - 1, room))
+        database(server).execute("INSERT INTO block VALUES (?, ?)", (other.id, gone.id))
+        document = json.loads(await admin_async(server, "export", "Gone"))
+        equal(document["account"]["bannedUntil"], None, "for ever")
+        document = json.loads(await admin_async(server, "export", "Other"))
+        assert {"role": "moderator", "mutedUntil": None}.items() <= document["rooms"][0].items(), document["rooms"]
+        equal(document["blocks"], [{"id": gone.id}])
         await close_all(gone, other)
 
 
@@ -148,7 +159,8 @@ async def _():
         await close_all(guest, other)
         server.stop()
         rows = database(server)
-        for table, column in (("account", "id"), ("session", "account_id"), ("roll", "user_id")):
+        for table, column in (("account", "id"), ("session", "account_id"), ("roll", "user_id"),
+                              ("room", "owner_id"), ("block", "user_id")):
             equal(rows.execute(f"SELECT count(*) FROM {table} WHERE {column} = ?", (gone.id,)).fetchone(), (0,))
         rows.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         assert in_file(server.database, "what another one says")

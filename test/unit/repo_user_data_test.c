@@ -1,4 +1,5 @@
 /* What is stored of one user: that all of it is found, and that erasing leaves nothing of it. */
+#include "repo/rights.h"
 #include "repo/user_data.h"
 #include "test/unit/repo_fixture.h"
 
@@ -7,11 +8,23 @@
 static char seen[2000]; /* what was read, a word for each */
 
 static int
-note_room(void *argument, const struct repo_room *room)
+note_room(void *argument, const struct repo_user_room *room)
 {
     (void)argument;
     size_t length = strlen(seen);
-    snprintf(seen + length, sizeof(seen) - length, "%s ", room->id);
+    snprintf(seen + length, sizeof(seen) - length, "%s%s%s%s/%ld/%ld ", room->room.id,
+             room->is_on_roll ? "+roll" : "", room->is_owner ? "+owner" : "",
+             room->is_moderator ? "+moderator" : "", (long)room->banned_until,
+             (long)room->muted_until);
+    return 0;
+}
+
+static int
+note_id(void *argument, const char *user_id)
+{
+    (void)argument;
+    size_t length = strlen(seen);
+    snprintf(seen + length, sizeof(seen) - length, "%s ", user_id);
     return 0;
 }
 
@@ -65,11 +78,49 @@ test_rooms(struct repo *repo)
     add_pair(repo, "abe-ann", "abe", "ann");
     seen[0] = '\0';
     ok(repo_user_rooms(repo, "ann", note_room, NULL) == 0 &&
-           strcmp(seen, "id-one ann-bob abe-ann ") == 0,
+           strcmp(seen, "id-one+roll/0/0 ann-bob/0/0 abe-ann/0/0 ") == 0,
        "rooms joined, and private ones as either of the two: %s", seen);
     seen[0] = '\0';
     ok(repo_user_rooms(repo, "nobody", note_room, NULL) == 0 && seen[0] == '\0',
        "nobody has no rooms");
+}
+
+static void
+change(struct repo *repo, int64_t room, uint64_t version, enum repo_change what)
+{
+    const struct repo_rights_change change = {.change = what,
+                                              .room = room,
+                                              .version = version,
+                                              .by_id = "bob",
+                                              .user_id = "cid",
+                                              .until = what == REPO_BAN ? REPO_FOR_EVER : 7000,
+                                              .now = 1};
+    require(repo_rights_change(repo, &change) == 0);
+}
+
+static void
+test_rights(struct repo *repo)
+{
+    int64_t owned = add_room(repo, "owned");
+    int64_t moderated = add_room(repo, "moderated");
+    int64_t banned = add_room(repo, "banned");
+    int64_t deleted = add_room(repo, "deleted");
+    change(repo, owned, 0, REPO_TRANSFER);
+    change(repo, moderated, 0, REPO_MAKE_MODERATOR);
+    change(repo, moderated, 1, REPO_MUTE);
+    change(repo, banned, 0, REPO_BAN);
+    change(repo, deleted, 0, REPO_TRANSFER);
+    change(repo, deleted, 1, REPO_DELETE_ROOM);
+    seen[0] = '\0';
+    ok(repo_user_rooms(repo, "cid", note_room, NULL) == 0 &&
+           strcmp(seen, "id-owned+owner/0/0 id-moderated+moderator/0/7000 "
+                        "id-banned/9223372036854775807/0 ") == 0,
+       "rooms owned, moderated, and where one is banned, but none that is deleted: %s", seen);
+    require(repo_block(repo, "cid", "ann", true) == 0 && repo_block(repo, "cid", "bob", true) == 0);
+    require(repo_block(repo, "ann", "bob", true) == 0);
+    seen[0] = '\0';
+    ok(repo_user_blocks(repo, "cid", note_id, NULL) == 0 && strcmp(seen, "ann bob ") == 0,
+       "whom one blocks: %s", seen);
 }
 
 /* Posts by two in two rooms: messages, an edit and a delete. */
@@ -185,6 +236,7 @@ main(void)
     fixture_begin();
     struct repo *repo = open_repo(1000);
     test_rooms(repo);
+    test_rights(repo);
     test_entries(repo);
     test_held(repo);
     test_erase(&repo);
