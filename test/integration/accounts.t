@@ -1,5 +1,7 @@
 #!/usr/bin/python3 -B
 """Accounts over HTTP: registering, logging in and out, who one is, and the connections of accounts."""
+import select
+
 from accounts import *
 
 
@@ -49,23 +51,26 @@ def _(server):
 
 @test("a body that comes in chunks is taken, and one that does not come is not waited for for ever")
 def _(server):
-    import socket as sockets
     text = json.dumps({"username": "Ann", "password": PASSWORD}).encode()
     head = "POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
     def begin(rest):
-        raw = sockets.create_connection(("127.0.0.1", server.port), LIMIT)
+        raw = socket.create_connection(("127.0.0.1", server.port), LIMIT)
         raw.sendall(head.encode() + rest)
         return raw
 
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(each), each) for each in (text[:9], text[9:], b""))
-    slow = begin(b"Content-Length: 99\r\n\r\n{")
+    slow = begin(b"Content-Length: 9999\r\n\r\n{")
     with begin(b"Transfer-Encoding: chunked\r\n\r\n" + chunks) as raw:
         assert raw.recv(12) == b"HTTP/1.1 200", "the answer to what came in chunks"
     with begin(b"Content-Length: 9\r\n\r\n{") as raw:
-        raw.shutdown(sockets.SHUT_WR)
+        raw.shutdown(socket.SHUT_WR)
         assert raw.recv(12) in (b"HTTP/1.1 408", b""), "the answer to who has gone"
     with slow:
+        end = time.monotonic() + LIMIT
+        while not select.select([slow], [], [], 0.2)[0]:
+            slow.sendall(b" ")
+            assert time.monotonic() < end, "it is waited for for ever"
         assert slow.recv(12) == b"HTTP/1.1 408", "the answer to what did not come"
 
 

@@ -94,6 +94,12 @@ async def _(server):
     await ended(guest, "name-taken")
     await ended(same, "name-taken")
     await other.round_trip()
+    # Should it be read only once the account is there itself, it is not about that one.
+    goes = await connect_as(server, sign_in(server, "EVE"))
+    database(server).execute("INSERT INTO revocation (kind, user_id, folded, session, newest, ts) "
+                             "VALUES (3, '', 'eve', 0, 0, 0)")
+    post(server, "sessions/revoke-others", token=eve.token)
+    await ended(goes, "session-revoked")
     await eve.round_trip()
 
 
