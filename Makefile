@@ -31,7 +31,7 @@ REPO   := checkpointer log_file parameter schema sqlite sqlite_account sqlite_ap
           sqlite_user sqlite_user_data write_group
 ROOMS  := auditor catch_up clerk document event event_chat event_room fan_out hand_out historian history \
           identifier lobby lobby_call_back lobby_presence lobby_reconcile lobby_revocation lobby_subscriber \
-          lock log mailbox member membership name_fold order registry rights room room_join room_members \
+          lock log mailbox member membership name_fold order registry rights room room_join room_make room_members \
           room_posts room_rights room_roll room_users rooms roster stack subscriber utf8 wake
 SERVER := account_api admin admin_account admin_export admin_options admin_password answer api api_request \
           assets body body_json bus client client_close client_input client_member client_start command \

@@ -242,7 +242,7 @@ create_room(struct task *task)
 
     identifier_make(room.id);
     snprintf(room.name, sizeof(room.name), "%s", order->name);
-    int error = repo_room_add(task->rooms->repo, &room, &origin, &created);
+    int error = room_make(task->rooms, &room, &origin, member->id, &created);
     if (error == 0 && !created)
         error = ROOM_EXISTS;
     if (error == 0)

@@ -139,7 +139,7 @@ open_room(struct room *room)
 
     int error = describe(room);
     if (error == 0)
-        error = repo_room_add(rooms->repo, stored, &origin, &created);
+        error = room_make(rooms, stored, &origin, room->opener_id, &created);
     if (error != 0)
         return error;
     snprintf(channel, sizeof(channel), "%.64s:room:%s", rooms->channel_prefix, stored->id);
@@ -346,7 +346,7 @@ room_main(void *argument)
         serve(room);
         close_room(room);
     } else {
-        if (error != -ENOENT)
+        if (error != -ENOENT && error != -EDQUOT) /* of which only clients are told */
             log_warn(-error, "room-open-failed key=%s", room->key);
         registry_fail(room->rooms->registry, room);
         room_refuse_all(room, error);

@@ -166,6 +166,13 @@ struct room {
  */
 struct room *room_new(struct rooms *rooms, const char *key);
 
+/*
+ * As repo_room_add, where `maker_id` (empty: nobody) is about to make the room if it is not there.
+ * -EDQUOT: that user may make no more just now. Blocks on the repository. Whoever opens or creates one.
+ */
+int room_make(struct rooms *rooms, struct repo_room *room, const struct repo_room_origin *origin,
+              const char *maker_id, bool *created);
+
 void room_hold(struct room *room);
 
 void room_rele(struct room *room);

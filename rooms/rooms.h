@@ -7,6 +7,7 @@
 #include "rooms/identifier.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,13 @@ struct rooms {
     int64_t token_lifetime_ms;     /* [I] how long a user without a connection may come back */
     unsigned resume_limit;         /* [I] missed messages that a member is given when it joins */
     unsigned helpers;              /* [I] cores beside the first that hand out to many members */
+    /*
+     * [I] Whether the user may make one more room, which counts; and that it came to nothing. Any
+     * thread; neither may block. NULL: everybody may.
+     */
+    bool (*may_make_room)(void *context, const char *user_id);
+    void (*made_no_room)(void *context, const char *user_id);
+    void *context; /* [I] of these */
     char instance
         [IDENTIFIER_SIZE];       /* [I] this instance's id; made by rooms_open where it is empty */
     struct fan_out *fan_out;     /* [I] helps large rooms */

@@ -62,6 +62,9 @@ bool command_keeps_hint_rate(const struct command *command);
 void command_begin_join(const struct command *command);
 void command_end_join(const struct command *command, int error);
 
+/* Has what is passed on next bring the client into no more rooms than that. */
+void command_limit_rooms(const struct command *command);
+
 /* Whether the action decides something about a room, as command_order knows it. */
 bool command_is_order(const char *action);
 void command_order(const struct command *command);

@@ -192,8 +192,10 @@ command_create_room(const struct command *command)
     if ((cJSON_GetObjectItemCaseSensitive(command->root, "kind") == NULL ||
          read_kind(command, &order)) &&
         read_topic(command, "topic", false, &order) && read_id(command, &order) &&
-        command_keeps_rate(command))
+        command_keeps_rate(command)) {
+        command_limit_rooms(command);
         give(command, &order);
+    }
 }
 
 static void

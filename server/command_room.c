@@ -34,13 +34,19 @@ count_rooms(struct client *client)
 }
 
 void
-command_begin_join(const struct command *command)
+command_limit_rooms(const struct command *command)
 {
     struct client *client = command->client;
     unsigned all = count_rooms(client);
 
     member_limit_rooms(&client->member,
                        limits_rooms_left(client->server, all) + client->room_count);
+}
+
+void
+command_begin_join(const struct command *command)
+{
+    command_limit_rooms(command);
     command_begin_request(command);
 }
 

@@ -20,17 +20,12 @@
 #define LOGIN_USERS     10 /* that share an address, and all of them mistype now and then */
 
 static const char *const names[LIMIT_COUNT] = {
-    [LIMIT_CONNECTIONS] = "connections",
-    [LIMIT_CONNECTS] = "connects",
-    [LIMIT_MESSAGES] = "messages",
-    [LIMIT_ROOMS] = "rooms",
-    [LIMIT_REGISTRATIONS] = "registrations",
-    [LIMIT_LOGINS] = "logins",
-    [LIMIT_BODY] = "body",
-    [LIMIT_JSON_DEPTH] = "json-depth",
-    [LIMIT_JSON_SIZE] = "json-size",
-    [LIMIT_HEAD_TIME] = "head-time",
-    [LIMIT_FRAME_TIME] = "frame-time",
+    [LIMIT_CONNECTIONS] = "connections", [LIMIT_CONNECTS] = "connects",
+    [LIMIT_MESSAGES] = "messages",       [LIMIT_ROOMS] = "rooms",
+    [LIMIT_NEW_ROOMS] = "new-rooms",     [LIMIT_REGISTRATIONS] = "registrations",
+    [LIMIT_LOGINS] = "logins",           [LIMIT_BODY] = "body",
+    [LIMIT_JSON_DEPTH] = "json-depth",   [LIMIT_JSON_SIZE] = "json-size",
+    [LIMIT_HEAD_TIME] = "head-time",     [LIMIT_FRAME_TIME] = "frame-time",
 };
 
 /* ---- all of them -------------------------------------------------------------------------- */
@@ -49,6 +44,7 @@ open_rates(struct limits *limits, const struct options *options)
          {options->limit_messages, options->limit_messages_burst + options->max_rooms_per_client,
           1000}},
         {&limits->hints, {options->limit_messages, options->limit_messages_burst, 1000}},
+        {&limits->new_rooms, {options->limit_new_rooms, options->limit_new_rooms, HOUR_MS}},
         {&limits->registrations,
          {options->limit_registrations, options->limit_registrations, HOUR_MS}},
     };
@@ -97,6 +93,7 @@ limits_close(struct limits *limits)
     rate_limit_close(&limits->messages);
     rate_limit_close(&limits->joins);
     rate_limit_close(&limits->hints);
+    rate_limit_close(&limits->new_rooms);
     rate_limit_close(&limits->registrations);
     failure_limit_close(&limits->login_accounts);
     failure_limit_close(&limits->login_addresses);
@@ -241,6 +238,21 @@ limits_take_hint(struct server *server, const char *user_id)
     int64_t retry_after_ms;
 
     return take_for_user(server, server->limits.hints, LIMIT_MESSAGES, user_id, &retry_after_ms);
+}
+
+bool
+limits_take_new_room(struct server *server, const char *user_id)
+{
+    int64_t retry_after_ms;
+
+    return take_for_user(server, server->limits.new_rooms, LIMIT_NEW_ROOMS, user_id,
+                         &retry_after_ms);
+}
+
+void
+limits_give_back_new_room(struct server *server, const char *user_id)
+{
+    rate_limit_give_back(server->limits.new_rooms, user_id, strlen(user_id), clock_monotonic_ms());
 }
 
 int

@@ -24,6 +24,7 @@ enum limit {
     LIMIT_CONNECTS,
     LIMIT_MESSAGES,
     LIMIT_ROOMS,
+    LIMIT_NEW_ROOMS,
     LIMIT_REGISTRATIONS,
     LIMIT_LOGINS,
     LIMIT_BODY,
@@ -41,6 +42,7 @@ struct limits {
     struct rate_limit *messages;           /* by user; posts and what is like them */
     struct rate_limit *joins;              /* by user */
     struct rate_limit *hints;              /* by user; who types */
+    struct rate_limit *new_rooms;          /* by user */
     struct rate_limit *registrations;      /* by address */
     struct failure_limit *login_accounts;  /* by name */
     struct failure_limit *login_addresses; /* by address */
@@ -94,6 +96,10 @@ bool limits_take_join(struct server *server, const char *user_id, int64_t *retry
 
 /* One more hint of the user, such as that it types. */
 bool limits_take_hint(struct server *server, const char *user_id);
+
+/* One more room that the user makes; given back where none came about. */
+bool limits_take_new_room(struct server *server, const char *user_id);
+void limits_give_back_new_room(struct server *server, const char *user_id);
 
 /*
  * One more connection of the address as a client, which holds *out until limits_end_connection.

@@ -54,6 +54,7 @@ struct options {
     unsigned limit_messages;       /* messages of a user, a second */
     unsigned limit_messages_burst; /* and at once, after a pause */
     unsigned limit_rooms;          /* rooms that a user is in, with all its connections */
+    unsigned limit_new_rooms;      /* rooms that a user makes, an hour */
     unsigned limit_registrations;  /* accounts made from an address, an hour */
     unsigned limit_logins;         /* failed logins to an account until there are pauses */
     unsigned limit_body;           /* of a request, bytes */

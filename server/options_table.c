@@ -412,6 +412,17 @@ const struct option_entry option_table[] = {
         .is_limit = true,
     },
     {
+        .name = "limit-new-rooms",
+        .argument = "N",
+        .initial = "100",
+        .help = "rooms an hour that one user makes",
+        .parse = parse_limit,
+        .offset = offsetof(struct options, limit_new_rooms),
+        .minimum = 1,
+        .maximum = MILLION,
+        .is_limit = true,
+    },
+    {
         .name = "limit-registrations",
         .argument = "N",
         .initial = "100",

@@ -24,7 +24,7 @@ struct option_entry {
     bool is_limit; /* one of --limit-…: the number may be `none` as well, which is 0 */
 };
 
-#define OPTION_COUNT 38
+#define OPTION_COUNT 39
 
 extern const struct option_entry option_table[];
 

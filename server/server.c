@@ -151,6 +151,18 @@ start_loops(struct server *server)
     return 0;
 }
 
+static bool
+may_make_room(void *context, const char *user_id)
+{
+    return limits_take_new_room(context, user_id);
+}
+
+static void
+made_no_room(void *context, const char *user_id)
+{
+    limits_give_back_new_room(context, user_id);
+}
+
 static int
 open_rooms(struct server *server)
 {
@@ -166,6 +178,11 @@ open_rooms(struct server *server)
     server->rooms.resume_limit = options->resume_limit;
     server->rooms.helpers = count_cores() - 1;
     server->rooms.token_lifetime_ms = options->token_lifetime_s * INT64_C(1000);
+    if (options->limit_new_rooms > 0) {
+        server->rooms.may_make_room = may_make_room;
+        server->rooms.made_no_room = made_no_room;
+        server->rooms.context = server;
+    }
     return rooms_open(&server->rooms);
 }
 

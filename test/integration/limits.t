@@ -149,6 +149,30 @@ async def _():
         await close_all(again, bob)
 
 
+@test("new rooms: so many an hour that one user makes; those that are there take no leave")
+async def _():
+    with Server("--limit-new-rooms=3") as server:
+        ann = await Client.connect(server, "Ann")
+        again = await ann.return_to(server)
+        bob = await Client.connect(server, "Bob")
+        await bob.join("there")
+        await ann.join("one")
+        await again.send({"action": "create-room", "message": "two", "kind": "public"})
+        await again.expect("room-joined", target={"name": "two"})
+        await ann.refused({"action": "create-room", "message": "there", "kind": "public"}, "room-exists")
+        await ann.join_private(bob.id)
+        for document in ({"action": "join-room", "message": "three"},
+                         {"action": "create-room", "message": "three", "kind": "invite-only"}):
+            error = await again.refused(document, "rate-limited")
+            equal(error["retry"], True)
+        equal(limited(server, "new-rooms"), 2)
+        await ann.join("there")
+        await again.join("one")
+        await bob.join("three")
+        await ann.join("three")
+        await close_all(ann, again, bob)
+
+
 @test("a trusted proxy says whose connections they are, and nobody else does")
 def _():
     with Server("--limit-connections=1", "--trusted-proxy=127.0.0.9,10.0.0.0/8") as server:

@@ -6,7 +6,7 @@ from chat import *
 
 OPTIONS = ("addr", "db", "static", "user", "origin", "auth", "registration", "redis", "redis-prefix", "redis-password-file", "durability",
            "max-clients", "max-rooms", "max-rooms-per-client", "trusted-proxy", "limits",
-           "limit-connections", "limit-connects", "limit-messages", "limit-rooms", "limit-registrations", "limit-logins",
+           "limit-connections", "limit-connects", "limit-messages", "limit-rooms", "limit-new-rooms", "limit-registrations", "limit-logins",
            "limit-body", "limit-json-depth", "limit-json-size", "limit-head-time", "limit-frame-time", "room-grace",
            "presence-grace", "token-lifetime", "resume-limit", "outbox", "ping-after",
            "idle-timeout", "compression", "check", "help", "version")

@@ -79,7 +79,8 @@ test_defaults(void)
        "--limit-messages=20:100");
     ok(options.limit_connections == 512 && options.limit_connects == 3000,
        "--limit-connections=512, --limit-connects=3000");
-    ok(options.limit_rooms == 1000, "--limit-rooms=1000");
+    ok(options.limit_rooms == 1000 && options.limit_new_rooms == 100,
+       "--limit-rooms=1000, --limit-new-rooms=100");
     ok(options.limit_registrations == 100 && options.limit_logins == 10,
        "--limit-registrations=100, --limit-logins=10");
     ok(options.limit_body == 65536 && options.limit_json_size == 65536 &&
@@ -138,8 +139,9 @@ test_limits(void)
 {
     ok(parse_one("--limits=none") == OPTIONS_RUN && options.limit_messages == 0 &&
            options.limit_connections == 0 && options.limit_connects == 0 &&
-           options.limit_rooms == 0 && options.limit_registrations == 0 &&
-           options.limit_logins == 0 && options.limit_body == 0 && options.limit_json_depth == 0 &&
+           options.limit_rooms == 0 && options.limit_new_rooms == 0 &&
+           options.limit_registrations == 0 && options.limit_logins == 0 &&
+           options.limit_body == 0 && options.limit_json_depth == 0 &&
            options.limit_json_size == 0 && options.limit_head_time_s == 0 &&
            options.limit_frame_time_s == 0,
        "--limits=none turns every limit off");
