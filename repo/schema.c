@@ -185,6 +185,13 @@ static const char *const migrations[] = {
     "  blocked_id TEXT NOT NULL,"
     "  PRIMARY KEY (user_id, blocked_id)) WITHOUT ROWID;"
     "CREATE INDEX block_blocked ON block (blocked_id);",
+
+    /* How many users each instance has in each room; without a lease that counts for nothing. */
+    "CREATE TABLE room_online ("
+    "  room INTEGER NOT NULL,"
+    "  instance TEXT NOT NULL,"
+    "  users INTEGER NOT NULL,"
+    "  PRIMARY KEY (room, instance)) WITHOUT ROWID;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -2,6 +2,7 @@
 
 #include "pubsub/message.h"
 #include "pubsub/pubsub.h"
+#include "repo/listing.h"
 #include "repo/revocation.h"
 #include "repo/rights.h"
 #include "repo/session.h"
@@ -28,12 +29,14 @@
 #define EXPIRED_MAX   128  /* users that are told of in one go */
 
 struct auditor {
-    struct rooms *rooms;  /* [I] */
-    pthread_t thread;     /* [I] */
-    bool started;         /* [T] of the main thread */
-    atomic_bool stopping; /* [a] */
-    atomic_bool hurried;  /* [a] something was revoked */
-    int64_t renewed;      /* [T] of the auditor; clock_monotonic_ms, when it was renewed last */
+    struct rooms *rooms;             /* [I] */
+    pthread_t thread;                /* [I] */
+    bool started;                    /* [T] of the main thread */
+    atomic_bool stopping;            /* [a] */
+    atomic_bool hurried;             /* [a] something was revoked */
+    struct repo_room_online *online; /* [T] of the auditor: what was told of who is in rooms here */
+    size_t online_count;             /* [T] of the auditor */
+    int64_t renewed;  /* [T] of the auditor; clock_monotonic_ms, when it was renewed last */
     int64_t settled;  /* [T] of the auditor; the same, when what was missing is looked for again */
     int64_t tidied;   /* [T] of the auditor; the same, when expired identities were removed */
     int64_t extended; /* [T] of the auditor; the same, when sessions in use were extended */
@@ -77,6 +80,90 @@ audit_rooms(struct auditor *auditor)
     free(versions);
     free(rooms);
     return error;
+}
+
+static int
+compare_counts(const void *one, const void *other)
+{
+    int64_t a = ((const struct repo_room_online *)one)->room;
+    int64_t b = ((const struct repo_room_online *)other)->room;
+
+    return a < b ? -1 : a > b;
+}
+
+/* Who is in rooms here, by their numbers; *out is the caller's, who may free it. */
+static int
+count_online(struct auditor *auditor, struct repo_room_online **out, size_t *out_count)
+{
+    size_t count;
+    struct room **rooms = registry_rooms(auditor->rooms->registry, &count);
+    struct repo_room_online *counts = malloc((count + 1) * sizeof(struct repo_room_online));
+
+    *out_count = 0;
+    *out = counts;
+    for (size_t i = 0; i < count; i++) {
+        const struct room *room = rooms[i];
+        uint64_t users = atomic_load_explicit(&room->online, memory_order_relaxed);
+        bool counts_here = atomic_load_explicit(&room->opened, memory_order_acquire) &&
+                           !room->stored.is_private && users > 0;
+        if (counts != NULL && counts_here)
+            counts[(*out_count)++] = (struct repo_room_online){room->stored.number, users};
+        room_rele(rooms[i]);
+    }
+    free(rooms);
+    if (counts == NULL)
+        return -ENOMEM;
+    qsort(counts, *out_count, sizeof(struct repo_room_online), compare_counts);
+    return 0;
+}
+
+/* What differs between what was told and what is so now; `out` has place for both. */
+static size_t
+find_changed(const struct auditor *auditor, const struct repo_room_online *now, size_t now_count,
+             struct repo_room_online *out)
+{
+    const struct repo_room_online *told = auditor->online;
+    size_t count = 0;
+    size_t i = 0;
+
+    for (size_t k = 0; i < auditor->online_count || k < now_count;) {
+        bool was = i < auditor->online_count && (k == now_count || told[i].room <= now[k].room);
+        bool is = k < now_count && (i == auditor->online_count || now[k].room <= told[i].room);
+        if (is && (!was || told[i].users != now[k].users))
+            out[count++] = now[k];
+        else if (!is)
+            out[count++] = (struct repo_room_online){told[i].room, 0};
+        i += was;
+        k += is;
+    }
+    return count;
+}
+
+/* Tells how many are in which room here, for who lists rooms, wherever that has changed. */
+static int
+audit_online(struct auditor *auditor)
+{
+    struct rooms *rooms = auditor->rooms;
+    struct repo_room_online *now;
+    size_t count;
+
+    int error = count_online(auditor, &now, &count);
+    if (error != 0)
+        return error;
+    size_t most = count + auditor->online_count + 1;
+    struct repo_room_online *changed = malloc(most * sizeof(struct repo_room_online));
+    error = changed == NULL ? -ENOMEM
+                            : repo_rooms_online(rooms->repo, rooms->instance, changed,
+                                                find_changed(auditor, now, count, changed));
+    free(changed);
+    if (error != 0) {
+        free(now);
+        return error;
+    }
+    free(auditor->online);
+    auditor->online = now;
+    auditor->online_count = count;
+    return 0;
 }
 
 /* Has the rooms read what has not arrived in the meantime either. */
@@ -152,6 +239,7 @@ renew_lease(struct auditor *auditor, int64_t now)
     if (error == 0 && !was_held && auditor->started) {
         log_warnx("lease-lost instance=%s", rooms->instance);
         lobby_restore(rooms->lobby);
+        auditor->online_count = 0; /* it may be gone */
     }
     return error;
 }
@@ -224,6 +312,7 @@ audit(struct auditor *auditor)
     report(extend_sessions(auditor), "sessions");
     report(tidy(auditor, now), "identities");
     report(remove_deleted(auditor), "deleted-rooms");
+    report(audit_online(auditor), "online");
 }
 
 static void *
@@ -308,5 +397,6 @@ auditor_close(struct auditor **pointer)
     int error = repo_lease_release(rooms->repo, rooms->instance, until);
     if (error != 0)
         log_warn(-error, "lease-not-released instance=%s", rooms->instance);
+    free(auditor->online);
     free(auditor);
 }

@@ -14,7 +14,6 @@ static const struct {
     [RIGHT_POST] = {{false, true, true, true, true}, false},
     [RIGHT_TYPE] = {{false, true, true, true, true}, false},
     [RIGHT_EDIT_OWN] = {{false, true, true, true, true}, false},
-    [RIGHT_EDIT_ANY] = {{false, false, false, false, false}, false},
     [RIGHT_DELETE_OWN] = {{false, true, true, true, true}, true},
     [RIGHT_DELETE_ANY] = {{false, false, true, true, true}, true},
     [RIGHT_LIST_MEMBERS] = {{false, true, true, true, true}, true},

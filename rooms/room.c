@@ -299,6 +299,7 @@ take_in(struct room *room, struct mail *batch)
     size_t before = room->users.count;
 
     handle(room, batch);
+    atomic_store_explicit(&room->online, room->users.distinct, memory_order_relaxed);
     if (is_empty(room) && !was_empty)
         room->empty_since = clock_monotonic_ms();
     return room->users.count > before;

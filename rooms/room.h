@@ -114,6 +114,7 @@ struct room_users {
     struct membership *only;
     size_t mask;
     size_t count;
+    size_t distinct; /* users, however many connections each has */
 };
 
 struct room {
@@ -126,6 +127,7 @@ struct room {
     struct repo_room stored;   /* [I] once opened; before, what is asked for */
     atomic_bool opened;        /* [a] `stored` is as the repository has it */
     bool stopping;             /* [T] of the room */
+    _Atomic uint64_t online;   /* [a] users who are in it here; changed by the room */
     bool rights_checked;       /* [T] of the room: since it took its mail, they are of today */
     bool unlisted;             /* [registry's lock] nobody finds it there any more */
     struct repo_rights rights; /* [T] of the room */
@@ -236,8 +238,11 @@ void room_rights_publish(struct room *room);
  */
 int room_rights_admit(struct room *room, struct membership *membership);
 
-/* Whether the member may do that now: 0 or a negative errno; the room's thread only. */
-int room_rights_may(const struct room *room, const struct membership *membership, enum right right,
+/*
+ * Whether the member may do that now: 0 or a negative errno. The room's thread only; before it refuses
+ * by what may be of yesterday, it blocks on the repository.
+ */
+int room_rights_may(struct room *room, const struct membership *membership, enum right right,
                     int64_t now);
 
 /* What the member is told of itself; the room's thread only. */

@@ -231,7 +231,7 @@ refuse_denied(struct room *room, struct room_post **posts, size_t count, int64_t
 }
 
 static void
-describe(const struct room *room, struct room_post *const *posts, size_t count, int64_t now,
+describe(struct room *room, struct room_post *const *posts, size_t count, int64_t now,
          struct repo_post *stored)
 {
     for (size_t i = 0; i < count; i++) {

@@ -346,9 +346,8 @@ room_rights_admit(struct room *room, struct membership *membership)
     return 0;
 }
 
-int
-room_rights_may(const struct room *room, const struct membership *membership, enum right right,
-                int64_t now)
+static int
+judge(const struct room *room, const struct membership *membership, enum right right, int64_t now)
 {
     struct repo_standing standing = {.muted_until = membership->until};
 
@@ -358,4 +357,16 @@ room_rights_may(const struct room *room, const struct membership *membership, en
     if (right != RIGHT_DELETE_OWN && is_blocked(room, membership->member))
         return DENIED_BLOCKED;
     return rights_check(right, role_of(membership), &standing, now);
+}
+
+int
+room_rights_may(struct room *room, const struct membership *membership, enum right right,
+                int64_t now)
+{
+    int error = judge(room, membership, right, now);
+    /* It may have been allowed by another instance: who is told so may rely on that. */
+    if ((error == DENIED_MUTED || error == DENIED_BLOCKED) && !room->rights_checked &&
+        room_rights_load(room) == 0)
+        error = judge(room, membership, right, now);
+    return error;
 }

@@ -66,6 +66,7 @@ room_users_add(struct room_users *users, struct membership *membership)
 {
     if (users->count >= CHAIN_MAX * (users->mask + 1))
         grow(users);
+    users->distinct += !room_users_have(users, membership->member->id);
     link_into(users, membership);
     users->count++;
 }
@@ -79,6 +80,7 @@ room_users_remove(struct room_users *users, struct membership *membership)
         at = &(*at)->next_in_chain;
     *at = membership->next_in_chain;
     users->count--;
+    users->distinct -= !room_users_have(users, membership->member->id);
 }
 
 static struct membership *

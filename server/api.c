@@ -3,6 +3,8 @@
 #include "pubsub/message.h"
 #include "rooms/event.h"
 #include "rooms/history.h"
+#include "rooms/listing.h"
+#include "rooms/utf8.h"
 #include "server/account_api.h"
 #include "server/answer.h"
 #include "server/api_request.h"
@@ -122,6 +124,50 @@ serve_messages(struct server *server, struct mg_connection *connection, const ch
     return 200;
 }
 
+/* Reads the part of the list that is asked for; false when that makes no sense. */
+static bool
+listing_of(const struct mg_connection *connection, struct listing *listing)
+{
+    const char *query = mg_get_request_info(connection)->query_string;
+    uint64_t limit = LISTING_DEFAULT;
+
+    *listing = (struct listing){.kind = LISTING_ROOMS};
+    int length = query != NULL ? mg_get_var(query, strlen(query), "after", listing->after,
+                                            sizeof(listing->after))
+                               : -1;
+    if (length < -1 || (length >= 0 && !utf8_is_valid(listing->after, (size_t)length)) ||
+        number_of(connection, "limit", 1, &limit) < 0)
+        return false;
+    listing->limit = limit < LISTING_MAX ? (size_t)limit : LISTING_MAX;
+    return true;
+}
+
+static int
+serve_rooms(struct server *server, struct mg_connection *connection)
+{
+    struct identity identity;
+    struct listing listing;
+    struct message *message;
+    size_t length;
+
+    int status = api_check_read(connection);
+    if (status == 0)
+        status = identify_reader(server, connection, &identity);
+    if (status != 0)
+        return status;
+    if (!listing_of(connection, &listing))
+        return api_refuse(connection, "400 Bad Request", "bad-request",
+                          "`after` must be a room's name, and `limit` a whole number from 1.");
+    int error =
+        listing_read_rooms(&server->rooms, identity.id, identity.is_admin, &listing, &message);
+    if (error != 0)
+        return api_refuse_unavailable(connection, error, "rooms-not-read");
+    const char *text = message_text(message, &length);
+    answer_text(connection, "200 OK", "application/json; charset=utf-8", text, length);
+    message_rele(message);
+    return 200;
+}
+
 static int
 serve_config(struct server *server, struct mg_connection *connection)
 {
@@ -133,6 +179,7 @@ static const struct {
     int (*serve)(struct server *server, struct mg_connection *connection);
 } paths[] = {
     {CONFIG_API_PATH, serve_config},
+    {"/api/rooms", serve_rooms},
     {"/api/invitations", invitation_api_serve},
     {"/api/register", account_api_register},
     {"/api/login", account_api_login},

@@ -169,7 +169,8 @@ carry_out(const struct command *command)
         {"leave-room", command_leave_room},     {"join-room-private", command_join_room_private},
         {"edit-message", command_edit_message}, {"delete-message", command_delete_message},
         {"create-room", command_create_room},   {"block", command_block},
-        {"unblock", command_unblock},
+        {"unblock", command_unblock},           {"rooms", command_rooms},
+        {"room-members", command_room_members}, {"blocks", command_blocks},
     };
 
     if (command->action == NULL) {

@@ -79,6 +79,9 @@ void command_delete_message(const struct command *command);
 void command_create_room(const struct command *command);
 void command_block(const struct command *command);
 void command_unblock(const struct command *command);
+void command_rooms(const struct command *command);
+void command_room_members(const struct command *command);
+void command_blocks(const struct command *command);
 void command_history(const struct command *command);
 void command_typing(const struct command *command);
 

@@ -1,4 +1,5 @@
-/* The commands about who may what: in rooms, and of one user towards another. */
+/* The commands about who may what: in rooms, and of one user towards another; and lists of that. */
+#include "rooms/listing.h"
 #include "rooms/order.h"
 #include "server/client.h"
 #include "server/command_internal.h"
@@ -221,4 +222,62 @@ void
 command_unblock(const struct command *command)
 {
     give_block(command, ORDER_UNBLOCK, "unblock");
+}
+
+/* Reads what the lists have in common; the rest is set by then. */
+static void
+give_list(const struct command *command, struct listing *listing)
+{
+    struct client *client = command->client;
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(command->root, "after");
+    const char *after = command_string(command->root, "after");
+    uint64_t limit = LISTING_DEFAULT;
+    const char *id;
+
+    if ((item != NULL && after == NULL) ||
+        (after != NULL && strlen(after) >= sizeof(listing->after))) {
+        command_refuse(command, "bad-request", "`after` must be a name or an id of the list.");
+        return;
+    }
+    if (!command_number(command, "limit", 1, &limit)) {
+        command_refuse(command, "bad-request", "`limit` must be a whole number from 1.");
+        return;
+    }
+    if (!command_own_id(command, &id) || !command_keeps_rate(command))
+        return;
+    snprintf(listing->after, sizeof(listing->after), "%s", after != NULL ? after : "");
+    listing->limit = limit < LISTING_MAX ? (size_t)limit : LISTING_MAX;
+    listing->has_client_id = id != NULL;
+    if (id != NULL)
+        snprintf(listing->client_id, sizeof(listing->client_id), "%s", id);
+    command_begin_request(command);
+    command_end_request(command, member_list(&client->member, &client->server->rooms, listing));
+}
+
+void
+command_rooms(const struct command *command)
+{
+    struct listing listing = {.kind = LISTING_ROOMS};
+
+    give_list(command, &listing);
+}
+
+void
+command_blocks(const struct command *command)
+{
+    struct listing listing = {.kind = LISTING_BLOCKS};
+
+    give_list(command, &listing);
+}
+
+void
+command_room_members(const struct command *command)
+{
+    struct listing listing = {.kind = LISTING_MEMBERS};
+    struct order order;
+
+    if (!read_room(command, &order))
+        return;
+    memcpy(listing.room_id, order.room_id, sizeof(listing.room_id));
+    give_list(command, &listing);
 }

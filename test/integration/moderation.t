@@ -21,7 +21,8 @@ async def done(client, action, room, user=None, **fields):
 
 
 async def join_refused(client, name, code, **fields):
-    return await client.refused({"action": "join-room", "message": name}, code, **fields)
+    return await client.refused({"action": "join-room", "message": name}, code,
+                                refused="join-room", **fields)
 
 
 async def until_member(client, room, other):
