@@ -76,6 +76,7 @@ show_help(const struct complaint *complaint)
     char variable[VARIABLE_SIZE];
 
     puts("Usage: chatd [OPTION]...\n"
+         "       chatd admin COMMAND...   manages accounts: see chatd admin --help\n"
          "A chat server with its web page, in one binary.\n");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option_entry *entry = &option_table[i];
