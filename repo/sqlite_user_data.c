@@ -60,29 +60,6 @@ repo_user_rooms(struct repo *repo, const char *user_id, repo_user_room_function 
     return result;
 }
 
-int
-repo_user_blocks(struct repo *repo, const char *user_id, repo_user_id_function each, void *argument)
-{
-    struct connection *reader = reader_take(repo);
-    char id[REPO_ID_SIZE];
-    sqlite3_stmt *statement;
-    int result = statement_with(reader, STATEMENT_USER_BLOCKS,
-                                "SELECT blocked_id FROM block WHERE user_id = ?1",
-                                PARAMETERS(with_text(user_id)), &statement);
-    if (result == 0) {
-        while ((result = statement_row(reader, statement)) > 0) {
-            result = statement_text(statement, 0, id, sizeof(id));
-            if (result == 0)
-                result = each(argument, id);
-            if (result != 0)
-                break;
-        }
-        result = statement_end(reader, statement, result);
-    }
-    reader_give(repo, reader);
-    return result;
-}
-
 /*
  * The place of the last of at most `limit` entries of anybody's after the given place: 1 and *last,
  * or 0 and the last place that there can be, where it is the last piece.

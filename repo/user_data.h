@@ -33,13 +33,6 @@ typedef int (*repo_user_room_function)(void *argument, const struct repo_user_ro
 int repo_user_rooms(struct repo *repo, const char *user_id, repo_user_room_function each,
                     void *argument);
 
-/* Called for the id of each user that is read, valid during the call only. Not 0 ends the read. */
-typedef int (*repo_user_id_function)(void *argument, const char *user_id);
-
-/* Reads whom the user blocks. Returns what `each` returned when that was not 0. */
-int repo_user_blocks(struct repo *repo, const char *user_id, repo_user_id_function each,
-                     void *argument);
-
 /* An entry of the user's in a room; every pointer is valid during the callback only. */
 struct repo_user_entry {
     const char *room_id;

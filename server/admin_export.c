@@ -1,6 +1,7 @@
 #include "server/admin_export.h"
 
 #include "repo/account.h"
+#include "repo/listing.h"
 #include "repo/rights.h"
 #include "repo/user_data.h"
 #include "rooms/event.h"
@@ -128,11 +129,12 @@ put_room(void *argument, const struct repo_user_room *item)
 }
 
 static int
-put_blocked(void *argument, const char *user_id)
+put_blocked(void *argument, const struct repo_listed_user *user)
 {
     cJSON *object = cJSON_CreateObject();
 
-    return put(argument, object, add_text(object, "id", user_id));
+    return put(argument, object,
+               add_text(object, "id", user->id) && add_text(object, "name", user->name));
 }
 
 static int
@@ -211,7 +213,7 @@ put_rest(struct list *list, const struct repo_account *account)
     if (error == 0)
         error = begin_list(list, "],\n\"blocks\":[");
     if (error == 0)
-        error = repo_user_blocks(list->repo, account->id, put_blocked, list);
+        error = repo_blocks(list->repo, account->id, "", SIZE_MAX, put_blocked, list);
     return error != 0 ? error : begin_list(list, "],\n\"messages\":[");
 }
 

@@ -129,7 +129,7 @@ async def _():
         equal(document["account"]["bannedUntil"], None, "for ever")
         document = json.loads(await admin_async(server, "export", "Other"))
         assert {"role": "moderator", "mutedUntil": None}.items() <= document["rooms"][0].items(), document["rooms"]
-        equal(document["blocks"], [{"id": gone.id}])
+        equal(document["blocks"], [{"id": gone.id, "name": "Gone"}])
         await close_all(gone, other)
 
 

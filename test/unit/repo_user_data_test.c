@@ -20,15 +20,6 @@ note_room(void *argument, const struct repo_user_room *room)
 }
 
 static int
-note_id(void *argument, const char *user_id)
-{
-    (void)argument;
-    size_t length = strlen(seen);
-    snprintf(seen + length, sizeof(seen) - length, "%s ", user_id);
-    return 0;
-}
-
-static int
 note_entry(void *argument, const struct repo_user_entry *entry)
 {
     const struct repo_message *message = &entry->message;
@@ -116,11 +107,6 @@ test_rights(struct repo *repo)
            strcmp(seen, "id-owned+owner/0/0 id-moderated+moderator/0/7000 "
                         "id-banned/9223372036854775807/0 ") == 0,
        "rooms owned, moderated, and where one is banned, but none that is deleted: %s", seen);
-    require(repo_block(repo, "cid", "ann", true) == 0 && repo_block(repo, "cid", "bob", true) == 0);
-    require(repo_block(repo, "ann", "bob", true) == 0);
-    seen[0] = '\0';
-    ok(repo_user_blocks(repo, "cid", note_id, NULL) == 0 && strcmp(seen, "ann bob ") == 0,
-       "whom one blocks: %s", seen);
 }
 
 /* Posts by two in two rooms: messages, an edit and a delete. */
