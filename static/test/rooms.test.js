@@ -13,6 +13,7 @@ import {
   texts,
 } from './stage.js'
 
+const CARL = { id: 'u-carl', name: 'Carl' }
 const LOBBY = { id: 'id-lobby', name: 'lobby' }
 
 const change = (action, seq, of, sender, text, id) => ({
@@ -248,7 +249,7 @@ test('a room of one own is made, described, and not taken for an invitation', as
     { action: 'create-room', message: 'club', kind: 'invite-only', topic: 'Secrets', id },
   ])
   const described = { kind: 'invite-only', topic: 'Secrets', role: 'owner', owner: ANN }
-  socket().say({ ...joined('club'), ...described, id })
+  socket().say({ ...joined('club'), ...described })
   assert.equal(await making, room())
   const { kind, topic, role, owner, invited } = room()
   assert.deepEqual({ kind, topic, role, owner }, described)
@@ -271,8 +272,11 @@ test('rooms are listed page by page, and whom one blocked is found again', async
   socket().say({ action: 'done', request: 'block', id: sent('block')[0].id })
   await blocked
   const all = client.blocks()
-  socket().say({ action: 'blocks', users: [BOB], id: sent('blocks')[0].id })
-  assert.deepEqual(await all, [BOB])
+  socket().say({ action: 'blocks', users: [BOB], more: true, id: sent('blocks')[0].id })
+  await settled()
+  assert.equal(sent('blocks')[1].after, BOB.id)
+  socket().say({ action: 'blocks', users: [CARL], more: false, id: sent('blocks')[1].id })
+  assert.deepEqual(await all, [BOB, CARL])
 })
 
 test('who is kicked is out, is told why, and does not come back by itself', async () => {

@@ -22,7 +22,6 @@ test('who registers is an account here, in another tab, after a reload, and with
   await ann.page.getByLabel('Password', { exact: true }).fill('short')
   await ann.page.getByRole('button', { name: 'Register', exact: true }).click()
   await ann.page.getByText('at least 8 characters').waitFor()
-  await ann.photograph('register')
   await ann.enterAccount('Register', 'Ann', password('Ann'))
   await ann.isConnected()
   await ann.join('accounts')

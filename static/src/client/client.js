@@ -15,6 +15,7 @@ import { cleanText } from './text.js'
 const OVERDUE_MS = 20000
 const SAVE_MS = 1000
 const MAX_ORPHANS = 200
+const LIST_PAGE = 200 // the most that the server gives at a time
 
 // Not randomUUID(), which browsers have on https and localhost only; nor need it be a secret.
 function randomId() {
@@ -49,7 +50,8 @@ export class ChatClient {
   #outbox
   #joins
   #commands
-  #creating = new Set() // names of rooms that were asked for
+  #creating = new Map() // the ids of commands, by the names of the rooms that they make
+  #newId
   #orphans = [] // what came for a room before its room-joined
   #left = new Set() // ids of rooms that were left: what is still on its way from there is dropped
   #rejoins = new Map() // {timer, attempt}, by the key of a room that could not be joined again
@@ -72,6 +74,7 @@ export class ChatClient {
     this.#url = url
     this.#clock = environment
     this.#random = environment.random
+    this.#newId = environment.newId
     this.#store = new Store(storage, url)
     this.#connection = new Connection(
       {
@@ -198,9 +201,10 @@ export class ChatClient {
   // kind: public or invite-only. A Promise of the room; whoever makes it is its owner.
   createRoom(text, { kind = 'public', topic = '' } = {}) {
     const name = cleanText(text).trim()
-    const answer = this.#commands.ask(request.createRoom(name, kind, cleanText(topic).trim()))
-    this.#creating.add(name)
-    const done = () => this.#creating.delete(name)
+    const id = this.#newId()
+    const answer = this.#commands.ask(request.createRoom(name, kind, cleanText(topic).trim()), id)
+    this.#creating.set(name, id)
+    const done = () => this.#creating.get(name) === id && this.#creating.delete(name)
     answer.then(done, done)
     return answer.then(() => this.room(roomKey(name)))
   }
@@ -220,8 +224,13 @@ export class ChatClient {
   }
 
   // Whom one has blocked.
-  blocks() {
-    return this.#commands.ask(request.blocks()).then(({ users = [] }) => users)
+  async blocks() {
+    const all = []
+    for (;;) {
+      const page = await this.#commands.ask(request.blocks(all.at(-1)?.id, LIST_PAGE))
+      all.push(...page.users)
+      if (!page.more || !page.users.length) return all
+    }
   }
 
   room(key) {
@@ -387,7 +396,8 @@ export class ChatClient {
     room.describe(document)
     this.#enter(room, target.id, lastSeq, since)
     entry?.resolve?.(room)
-    this.#commands.answered(document)
+    if (!target.private)
+      this.#commands.answered({ ...document, id: this.#creating.get(target.name) })
   }
 
   #roomChanged(document) {

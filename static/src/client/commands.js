@@ -14,8 +14,7 @@ export class Commands {
 
   // A Promise of the answer; rejected with an Error that has code, retry and until where the server
   // gives them. It is not sent again by itself: a person sees that it did not work.
-  ask(document) {
-    const id = this.#environment.newId()
+  ask(document, id = this.#environment.newId()) {
     return new Promise((resolve, reject) => {
       if (!this.#send({ ...document, id }))
         return reject(

@@ -32,7 +32,7 @@ export const request = {
   rooms: (after, limit) => ({ action: 'rooms', after, limit }),
   block: (userId) => ({ action: 'block', user: { id: userId } }),
   unblock: (userId) => ({ action: 'unblock', user: { id: userId } }),
-  blocks: () => ({ action: 'blocks' }),
+  blocks: (after, limit) => ({ action: 'blocks', after, limit }),
   // What one does in a room and with those in it.
   inRoom: (action, roomId, fields) => ({ action, target: { id: roomId }, ...fields }),
 }

@@ -146,9 +146,10 @@ export class Room {
     return this.#command('delete-room', {})
   }
 
-  // {users: [{id, name, role, muted}], banned}
-  members() {
-    return this.#command('room-members', {})
+  // One page of who is on its roll, after that id: {users: [{id, name, role, muted, until}], more,
+  // banned: for who may see that}.
+  members({ after, limit } = {}) {
+    return this.#command('room-members', { after, limit })
   }
 
   // Call it as often as one writes.
