@@ -138,7 +138,7 @@ $(FULL_DISK): test/tools/full_disk.c
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
 
 # Servers that are broken on purpose: what knows of it is compiled anew, all else is as it is.
-BREAKS    := ACK DEDUPE EDIT GAPS ORDER RESUME
+BREAKS    := ACK BAN DEDUPE EDIT GAPS ORDER RESUME
 BREAKABLE := $(patsubst %.c,%,$(shell grep -l CHATD_BREAK_ $(SOURCES)))
 define broken_build
 $(BUILD)/broken/$(1)/%.o: %.c

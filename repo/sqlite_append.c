@@ -95,6 +95,9 @@ append(struct connection *connection, void *argument)
     int error = room_last_seq(connection, append->room, &seq, &version);
     /* Not a failure of the transaction, in which others may have their part. */
     append->is_stale = error == 0 && version != append->version;
+#ifdef CHATD_BREAK_BAN /* test/chaos: who was banned writes on until this instance hears of it */
+    append->is_stale = false;
+#endif
     if (append->is_stale)
         return 0;
     for (size_t i = 0; i < append->count && error == 0; i++) {

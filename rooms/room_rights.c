@@ -298,6 +298,9 @@ room_rights_publish(struct room *room)
 
     if (!atomic_exchange(&room->rights_news, false))
         return;
+#ifdef CHATD_BREAK_BAN /* test/chaos: the hint is all that others had, and it is lost */
+    return;
+#endif
     struct message *hint = message_new(text, strlen(text), RIGHTS_HINT_SEQ);
     if (hint == NULL)
         return;

@@ -12,6 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # acknowledged and cannot read is refused, too.
 BROKEN = {
     "ACK": (1, "lost order refused"),
+    "BAN": (3, "overstepped"),
     "DEDUPE": (2, "twice never-sent"),
     "EDIT": (2, "stale changes never-sent"),
     "GAPS": (3, "hole"),

@@ -64,6 +64,8 @@ async def talk(world, plan, seed):
                 device.outbox.say_again()
             if generator.random() < 0.12:
                 device.outbox.change(DELETE if generator.random() < 0.3 else EDIT)
+            if generator.random() < 0.03:
+                device.outbox.delete_foreign()
         await asyncio.sleep(0.01)
 
 
@@ -114,12 +116,20 @@ def all_are_seen(world):
     return lacking
 
 
+def entries(world, room, rows):
+    """A room's entries; none may have been written while its writer might not."""
+    for ts, *row in rows:
+        entry = entry_of_row(*row)
+        world.sanctions.check(room, entry, ts, world.checker.rooms[room].name)
+        yield entry
+
+
 def check_stored(world, database):
     reader = database.connect()
     try:
         for index, id in world.ids.items():
-            world.checker.stored(index, (entry_of_row(*row) for row in reader.execute(
-                "SELECT each.seq, each.sender_id, each.client_id, each.text, each.kind, each.of, each.changed, "
+            world.checker.stored(index, entries(world, index, reader.execute(
+                "SELECT each.ts, each.seq, each.sender_id, each.client_id, each.text, each.kind, each.of, each.changed, "
                 "change.kind FROM message AS each LEFT JOIN message AS change "
                 "ON change.place = each.place - each.seq + nullif(each.changed, 0) "
                 "WHERE each.room = (SELECT number FROM room WHERE id = ?) ORDER BY each.place", (id,))))
@@ -156,6 +166,7 @@ async def run(options, plan, folder, world):
         tasks += [start(world, each.run()) for each in world.devices]
         tasks.append(start(world, watch(world)))
         await until(world, lambda: not_in_place(world), "all are in their rooms", 30)
+        world.is_quiet = False
         talking = start(world, talk(world, plan, options.seed))
         faults = Faults(world, redis, database, options.seed, schedule(
             options.seed, options.seconds, plan.instances, plan.clients, options.faults))
@@ -166,6 +177,7 @@ async def run(options, plan, folder, world):
         await first_of(rest, failed)
         await first_of(trouble, failed)
         talking.cancel()
+        world.is_quiet = True
         world.step("the faults are over")
         await until(world, lambda: all_is_there(world, database), "everybody has everything", 30)
         await until(world, lambda: all_are_seen(world), "everybody sees who is online", 25)

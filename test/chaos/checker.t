@@ -12,6 +12,7 @@ from checker import Checker, Room
 from faults import KINDS, schedule
 from history import History, Violation
 from said import DELETE, EDIT, MESSAGE, Entry
+from sanctions import SECONDS, Sanctions
 
 ANN, BOB = 0, 1  # devices
 LOBBY, ATTIC = 0, 1  # rooms
@@ -255,6 +256,49 @@ def _():
     made.stored(LOBBY, [row(1, ANN, 1, text="", deleted=2), delete(2, 3), row(3, BOB, 1)])
     made.all_acked()
     equal((made.sent_count, made.acked_count, made.refused_count), (4, 3, 1))
+
+
+# ---- kicks, bans and mutes ------------------------------------------------------------------------
+
+
+def sanctions(kind):
+    """Ordered of Ann at 1,000, and done at 1,100; it ends SECONDS after the former, or later."""
+    made = Sanctions()
+    sanction = made.add(LOBBY, "ann", kind)
+    sanction.sent, sanction.done = 1000, 1100
+    return made
+
+
+END = 1000 + SECONDS * 1000
+
+
+@test("overstepped: who is banned or muted has written, after it was done and before it ends")
+def _():
+    for kind, entry in ("ban", row(1, ANN, 1)), ("ban", delete(2, 3)), ("mute", row(1, ANN, 1)), ("mute", edit(2, 2)):
+        found("overstepped", sanctions(kind).check, LOBBY, entry, 1200, "lobby", shows=["100 ms after"])
+        for ts in 900, 1100, END, END + 500:
+            sanctions(kind).check(LOBBY, entry, ts, "lobby")
+        sanctions(kind).check(ATTIC, entry, 1200, "attic")
+    sanctions("mute").check(LOBBY, delete(2, 3), 1200, "lobby")
+    sanctions("kick").check(LOBBY, row(1, ANN, 1), 1200, "lobby")
+    sanctions("ban").check(LOBBY, row(1, BOB, 1), 1200, "lobby")
+    made = Sanctions()
+    made.add(LOBBY, "ann", "ban").sent = 1000
+    made.check(LOBBY, row(1, ANN, 1), 1200, "lobby")  # nobody was told yet that it is done
+
+
+@test("a refusal is explained by what was ordered of this user in this room, for as long as it may be late")
+def _():
+    for kind, codes in ("kick", ["not-a-member"]), ("ban", ["not-a-member", "banned"]), ("mute", ["muted"]):
+        for code in "not-a-member", "banned", "muted", "forbidden":
+            for room in LOBBY, None:
+                equal(sanctions(kind).explain(code, room, "ann", END), code in codes, (kind, code))
+            assert not sanctions(kind).explain(code, ATTIC, "ann", END), "another room"
+            assert not sanctions(kind).explain(code, LOBBY, "bob", END), "another user"
+            assert not sanctions(kind).explain(code, LOBBY, "ann", END + 60000), "long after"
+    made = Sanctions()
+    made.add(LOBBY, "ann", "ban")
+    assert not made.explain("banned", LOBBY, "ann"), "not sent yet"
 
 
 @test("texts are within the limits, and differ")

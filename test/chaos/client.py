@@ -11,6 +11,8 @@ import said
 from history import Violation
 from outbox import Outbox
 from place import document
+from rule import Rule
+from sanctions import KINDS, now_ms
 from websocket import Refused, WebSocket
 
 CODES = {None, 1001, 1011, 1012, 1013}  # with which a server may end a good client's connection
@@ -29,6 +31,7 @@ class Device:
         self.places = []
         self.by_id = {}
         self.outbox = Outbox(self)
+        self.rule = Rule(self)
         self.websocket = None
         self.welcomed = False
         self.online = {}
@@ -104,6 +107,7 @@ class Device:
             if place.joined and self.random.random() < 0.01:
                 self.send(document("typing", target={"id": place.id}))
         self.outbox.look_after(now)
+        self.rule.look_after(now, now_ms())
 
     def hang_up(self, why, code=None):
         """Gives the connection up; with a code as one that closes it."""
@@ -118,6 +122,7 @@ class Device:
         for place in self.places:
             place.ended()
         self.outbox.ended()
+        self.rule.ended()
 
     def on_end(self, websocket):
         if websocket is not self.websocket:
@@ -205,7 +210,10 @@ class Device:
         elif not place.left:
             if place.history.live(told["seq"]):
                 self.world.counts["delivered"] += 1
-            self.world.checker.received(self.index, place.room, said.entry_of(told))
+            entry = said.entry_of(told)
+            self.world.checker.received(self.index, place.room, entry)
+            if place.role == "owner" and entry.kind == said.MESSAGE and entry.sender != self.user.id:
+                self.outbox.foreign.append((place, said.identity(*said.parse(entry.id))))
 
     on_edit_message = on_delete_message = on_send_message
 
@@ -216,6 +224,21 @@ class Device:
         place = self.by_id[told["target"]["id"]]
         self.world.checker.acked(device, number, place.room, told["seq"])
         self.outbox.acked(number)
+
+    def on_done(self, told):
+        self.rule.done(told, now_ms())
+
+    def on_room_changed(self, told):
+        self.world.counts["rooms changed"] += told["target"]["id"] in self.by_id
+
+    def on_room_left(self, told):
+        place = self.by_id[told["target"]["id"]]
+        kind = {"kicked": "not-a-member", "banned": "banned"}[told["reason"]]
+        if not self.world.sanctions.explain(kind, place.room, self.user.id):
+            raise Violation("put-out", f"device {self.index} is put out of {place.history.title}, and nobody ordered it",
+                            [json.dumps(told, ensure_ascii=False)])
+        self.world.counts[told["reason"]] += 1
+        place.put_out()
 
     def on_history(self, told):
         self.by_id[told["target"]["id"]].on_page(told)
@@ -228,6 +251,7 @@ class Device:
         refused = told.get("refused")
         place = self.by_id.get(told.get("target", {}).get("id"))
         is_late = told["code"] == "not-a-member" and place and place.was_put_out
+        is_late = is_late or self.world.sanctions.explain(told["code"], place and place.room, self.user.id)
         is_gone = told["code"] == "no-such-message" and refused in said.ACTIONS
         if is_gone:
             self.outbox.refused_for_good(int(told["id"].split("-")[1]))
@@ -236,6 +260,8 @@ class Device:
                             [json.dumps(told, ensure_ascii=False)])
         elif refused in said.ACTIONS:
             self.outbox.refused(int(told["id"].split("-")[1]))
+        elif refused in KINDS:
+            self.rule.refused(told, time.monotonic())
         elif refused in ("join-room", "join-room-private") and place and place.joined:
             place.put_out()
         for each in self.places:
@@ -255,4 +281,6 @@ class Device:
                 lacks.append(f"{place.history.title} " + (what or "is not in it now"))
         if self.outbox.posts:
             lacks.append(f"device {self.index} has no ack for {list(self.outbox.posts)[:10]}")
+        if self.rule.orders:
+            lacks.append(f"device {self.index} has no answer to {list(self.rule.orders)}")
         return lacks

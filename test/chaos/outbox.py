@@ -24,6 +24,7 @@ class Outbox:
         self.posts = {}  # by number, in the order of saying
         self.done = deque(maxlen=50)  # (place, number) of some that are acknowledged
         self.messages = deque(maxlen=50)  # likewise, those that are to be edited and deleted
+        self.foreign = deque(maxlen=50)  # identities of others' messages in rooms of this device's user
 
     def say(self, place, count=1):
         """Says something new; what cannot be sent now is sent later."""
@@ -40,7 +41,16 @@ class Outbox:
         place, number = self.device.random.choice(self.messages)
         if kind == DELETE:
             self.messages.remove((place, number))
-        about = said.identity(self.device.index, number)
+        self._change(place, kind, said.identity(self.device.index, number))
+
+    def delete_foreign(self):
+        """The owner of a room deletes what somebody else said there."""
+        if self.foreign and len(self.posts) < UNACKED_MAX:
+            place, about = self.foreign.pop()
+            self._change(place, DELETE, about)
+            self.device.world.counts["deletes by owners"] += 1
+
+    def _change(self, place, kind, about):
         change = self.device.world.checker.sent(self.device.index, place.room, kind, about)
         self.posts[change] = Post(place, change)
         self.device.world.counts["edits" if kind == EDIT else "deletes"] += 1

@@ -29,6 +29,7 @@ class Place:
         self.id = None
         self.history = History(f"device {device.index} in {title}", device.world.now)
         self.joined = False  # on the present connection
+        self.role = None  # what the user is in it, of the last time
         self.left = False  # what still comes is not looked at
         self.was_put_out = False
         self.asked = None  # the `since` of the request under way
@@ -92,11 +93,13 @@ class Place:
                             self.device.resume_limit)
         counts["holes to fetch"] += len(self.history.holes) - holes
         self.joined = True
+        self.role = told.get("role")
         self.left = False
         self.device.outbox.flush(self)
 
     def put_out(self):
-        """What was missed could not be read: it is not in the room any more, nor is what it says there heard."""
+        """It is not in the room any more, nor is what it says there heard: it was put out, or what was
+        missed could not be read."""
         self.device.world.counts["put out of a room"] += 1
         self.was_put_out = True
         self.ended()

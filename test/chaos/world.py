@@ -5,6 +5,7 @@ from collections import Counter
 
 from checker import Checker, Room
 from history import Violation
+from sanctions import Sanctions
 
 
 class User:
@@ -20,6 +21,8 @@ class World:
         self.start = time.monotonic()
         self.patience = patience
         self.checker = Checker()
+        self.sanctions = Sanctions(patience)
+        self.is_quiet = True  # nobody says or orders anything new
         self.counts = Counter()
         self.closes = Counter()  # by code
         self.errors = Counter()  # by code
