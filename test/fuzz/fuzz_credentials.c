@@ -32,7 +32,8 @@ look_at_cookies(const char *cookies)
     if (!credentials_cookie(cookies, token))
         return;
     assert(memchr(token, '\0', sizeof(token)) != NULL);
-    assert(strpbrk(token, "; \t") == NULL && strstr(cookies, CREDENTIALS_COOKIE "=") != NULL);
+    assert(cookies != NULL && strstr(cookies, CREDENTIALS_COOKIE "=") != NULL);
+    assert(strpbrk(token, "; \t") == NULL);
     if (token_is_valid(token))
         give_back(token);
 }
