@@ -3,14 +3,13 @@
 #include <assert.h>
 #include <string.h>
 
-/* As in PROTOCOL.md; `muted` says whether who is muted may still do it. Who is banned may nothing. */
+/* As in PROTOCOL.md, but for reading, which takes being in the room, or on its roll; `muted` says whether who is muted may still do it. Who is banned may nothing. */
 static const struct {
     bool may[ROLE_COUNT]; /* outsider, member, moderator, owner, admin */
     bool muted;
 } table[RIGHT_COUNT] = {
     [RIGHT_JOIN] = {{true, true, true, true, true}, true},
     [RIGHT_JOIN_INVITE_ONLY] = {{false, true, true, true, true}, true},
-    [RIGHT_READ] = {{false, true, true, true, true}, true},
     [RIGHT_POST] = {{false, true, true, true, true}, false},
     [RIGHT_TYPE] = {{false, true, true, true, true}, false},
     [RIGHT_EDIT_OWN] = {{false, true, true, true, true}, false},

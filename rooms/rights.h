@@ -32,7 +32,6 @@ enum role {
 enum right {
     RIGHT_JOIN,             /* a public room */
     RIGHT_JOIN_INVITE_ONLY, /* an invite-only one, without an invitation */
-    RIGHT_READ,
     RIGHT_POST,
     RIGHT_TYPE,
     RIGHT_EDIT_OWN,
