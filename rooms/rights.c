@@ -3,7 +3,10 @@
 #include <assert.h>
 #include <string.h>
 
-/* As in PROTOCOL.md, but for reading, which takes being in the room, or on its roll; `muted` says whether who is muted may still do it. Who is banned may nothing. */
+/*
+ * As in PROTOCOL.md, but for reading, which takes being in the room, or on its roll. `muted` says
+ * whether who is muted may still do it. Who is banned may nothing.
+ */
 static const struct {
     bool may[ROLE_COUNT]; /* outsider, member, moderator, owner, admin */
     bool muted;
