@@ -117,7 +117,7 @@ async def _(server):
     for method in "POST", "PUT", "DELETE", "PATCH":
         answer = not_given(server, room, 405, "bad-request", token=ann.token, method=method)
         equal(answer["Allow"], "GET, HEAD")
-    for path in ("/api", "/api/", "/api/rooms", "/api/rooms/", f"/api/rooms/{room}",
+    for path in ("/api", "/api/", "/api/rooms/", f"/api/rooms/{room}",
                  f"/api/rooms/{room}/", f"/api/rooms/{room}/messages/", "/api/rooms//messages",
                  f"/api/rooms/{room}/messages/1", f"/api/rooms/{room}/x", "/api/v2/rooms"):
         status, headers, body = server.request(path, {"Authorization": f"Bearer {ann.token}"})
