@@ -39,7 +39,7 @@ SERVER := account_api admin admin_account admin_export admin_options admin_passw
           command_message \
           command_rights command_room config_api confine counted counters credentials extensions failure_limit \
           futex_table guest handover hasher http identity inflater invitation_api json_guard key_hash \
-          key_table limits login loop options options_table origin outbox password peer peer_request \
+          key_table landlock limits login loop options options_table origin outbox password peer peer_request \
           rate_limit reception server session_api token upgrade websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 

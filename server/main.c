@@ -2,6 +2,7 @@
 #include "server/admin.h"
 #include "server/confine.h"
 #include "server/futex_table.h"
+#include "server/landlock.h"
 #include "server/options.h"
 #include "server/server.h"
 
@@ -64,6 +65,8 @@ main(int argc, char **argv)
         return EXIT_USAGE;
     }
     int error = confine_process(options.user, why, sizeof(why));
+    if (error == 0)
+        error = landlock_confine(options.database, why, sizeof(why));
     if (error == 0)
         error = block_signals(&signals);
     /* About half of all threads: a few that share a slot are found soon enough. */

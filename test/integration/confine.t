@@ -32,6 +32,47 @@ def _(server):
             equal(stat.S_IMODE(mode), 0o600, name)
     equal(server.status("NoNewPrivs"), 1)
 
+# Does what a weakness in the process could be made to do, when it is told to.
+PRELOADED = r"""
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void write_there(int number)
+{
+    (void)number;
+    int fd = open(getenv("THERE"), O_CREAT | O_WRONLY, 0600);
+    dprintf(2, "tried errno=%d\n", fd < 0 ? errno : 0);
+}
+__attribute__((constructor)) static void begin(void)
+{
+    signal(SIGUSR2, write_there);
+}
+"""
+
+
+def has_landlock():
+    return ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), ctypes.c_uint32(1)) >= 1
+
+
+@test("it cannot write anywhere but beside its database, whatever it is made to do")
+def _():
+    if is_sanitized():
+        raise Skip("a sanitizer writes reports of its own")
+    if not has_landlock():
+        raise Skip("this kernel has no Landlock")
+    folder = temporary_folder()
+    library = os.path.join(folder, "preloaded.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=PRELOADED,
+                   text=True, check=True, timeout=LIMIT)
+    there = os.path.join(folder, "there")
+    with Server(environment={"LD_PRELOAD": library, "THERE": there}) as server:
+        server.process.send_signal(signal.SIGUSR2)
+        server.wait_for_log(r"tried errno=13")
+    equal(os.path.exists(there), False)
+
 
 @test("--user: it is that user, in that one's groups, with no right but to listen on low ports")
 async def _():
