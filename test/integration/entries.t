@@ -45,6 +45,7 @@ async def _(server):
     equal(ack, {"action": "message-ack", "id": "e", "target": {"id": room}, "seq": 4, "ts": ack["ts"]})
     equal((await acked(ann, delete(room, 1, "d")))["seq"], 5)
     await ann.send(edit(room, 3, "without an id"), delete(room, 3))
+    await ann.round_trip()  # Bob's way to the server is another one
     equal((await bob.post(room, "last"))["seq"], 8)
     for each in ann, bob:
         await each.expect("send-message", seq=8)
