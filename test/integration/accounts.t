@@ -121,6 +121,7 @@ async def _(server):
     me = ask(server, "GET", "me", cookie=cookie.value)
     equal((me.status, me.cookie.value), (200, cookie.value), "the cookie that is renewed")
     room = await bob.join("cookies")
+    await bob.post(room, "hello")  # by its ack it is stored that he is in
     equal(ask(server, "GET", f"rooms/{room}/messages", cookie=cookie.value).status, 200, "a page")
     other = sign_in(server, "Ann")
     me = ask(server, "GET", "me", cookie=cookie.value, token=other)
