@@ -49,7 +49,7 @@ admin_create(struct repo *repo, const struct admin_request *request)
         .name = request->name,
         .folded = request->folded,
         .password = hashed,
-        .is_admin = request->is_admin,
+        .is_admin = !request->is_member,
     };
 
     /* Before somebody types a password for nothing. */

@@ -15,14 +15,14 @@
 #define USES_MAX  100000
 #define DAYS_MAX  36500
 
-enum { DB = 256, ADMIN, FOR, USES, PASSWORD_FILE, HELP };
+enum { DB = 256, MEMBER, FOR, USES, PASSWORD_FILE, HELP };
 
 /* The options that only some commands take, as bits. */
 #define TAKES(option) (1u << ((option)-DB))
 
 static const struct option long_options[] = {
     {"db", required_argument, NULL, DB},
-    {"admin", no_argument, NULL, ADMIN},
+    {"member", no_argument, NULL, MEMBER},
     {"for", required_argument, NULL, FOR},
     {"uses", required_argument, NULL, USES},
     {"password-file", required_argument, NULL, PASSWORD_FILE},
@@ -38,7 +38,7 @@ struct command_entry {
 
 static const struct command_entry commands[ADMIN_COMMAND_COUNT] = {
     [ADMIN_LIST] = {"list", false, 0},
-    [ADMIN_CREATE] = {"create", true, TAKES(ADMIN) | TAKES(PASSWORD_FILE)},
+    [ADMIN_CREATE] = {"create", true, TAKES(MEMBER) | TAKES(PASSWORD_FILE)},
     [ADMIN_RESET_PASSWORD] = {"reset-password", true, TAKES(PASSWORD_FILE)},
     [ADMIN_PROMOTE] = {"promote", true, 0},
     [ADMIN_DEMOTE] = {"demote", true, 0},
@@ -54,7 +54,7 @@ static const char help[] =
     "Manages the accounts of a chatd that runs on the same database, or will.\n"
     "\n"
     "  list                        print all accounts\n"
-    "  create NAME                 make an account; the first one is an admin\n"
+    "  create NAME                 make an account, which is an admin's\n"
     "  reset-password NAME         give it another password, and end its sessions\n"
     "  promote NAME                make it an admin\n"
     "  demote NAME                 make it one no longer\n"
@@ -65,7 +65,7 @@ static const char help[] =
     "  invite                      print the path of a link that invites to register\n"
     "\n"
     "  --db=PATH                   the SQLite file, or CHATD_DB (default: ./chatdb.db)\n"
-    "  --admin                     create: as an admin\n"
+    "  --member                    create: not an admin's, unless it is the first one\n"
     "  --password-file=FILE        create, reset-password: a file whose first line is the "
     "password;\n"
     "                              without, it is the first line of standard input\n"
@@ -144,7 +144,7 @@ set(int option, const char *value, struct admin_request *request, const struct c
 
     if (option == HELP)
         return show_help(complaint);
-    assert(value != NULL || option == ADMIN);
+    assert(value != NULL || option == MEMBER);
     if (value != NULL && value[0] == '\0')
         return complain(complaint, "--%s: the value is empty", long_options[option - DB].name);
     switch (option) {
@@ -154,8 +154,8 @@ set(int option, const char *value, struct admin_request *request, const struct c
     case PASSWORD_FILE:
         request->password_file = value;
         break;
-    case ADMIN:
-        request->is_admin = true;
+    case MEMBER:
+        request->is_member = true;
         break;
     case FOR:
         if (!read_duration(value, &request->duration_ms))

@@ -30,7 +30,7 @@ struct admin_request {
     enum admin_command command;
     const char *database;           /* --db */
     const char *password_file;      /* --password-file, or NULL */
-    bool is_admin;                  /* --admin */
+    bool is_member;                 /* --member */
     int64_t duration_ms;            /* --for; 0 where it is not there */
     unsigned uses;                  /* --uses */
     char name[REPO_USER_NAME_SIZE]; /* of whom; empty where the command takes none */

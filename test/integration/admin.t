@@ -52,7 +52,7 @@ def accounts():
 def _():
     text = admin("--help", database=None)
     for word in ("list", "create", "reset-password", "promote", "demote", "ban", "unban", "delete",
-                 "export", "invite", "--db", "--admin", "--password-file", "--for", "--uses"):
+                 "export", "invite", "--db", "--member", "--password-file", "--for", "--uses"):
         assert re.search(rf"^  {word}\b", text, re.MULTILINE), word
     for arguments, word in (((), "command is missing"), (("lists",), "lists"), (("ban",), "name is missing"),
                             (("ban", "Ann", "--for=soon"), "--for"), (("list", "--uses=1"), "--uses"),
@@ -72,13 +72,13 @@ def _():
     assert missing in admin("list", database=missing, status=1)
 
 
-@test("the first account that is created is an admin, later ones are where it is said")
+@test("who is created is an admin, unless it is said otherwise and there is an admin")
 def _():
     match = re.fullmatch(r"created Ann id=(\S{22}) admin\n", admin("create", "Ann", password=PASSWORD))
     assert match
     equal(os.stat(DATABASE).st_mode & 0o777, 0o600, "who may read the database")
-    assert re.fullmatch(r"created Bob id=\S{22}\n", admin("create", "Bob", password=PASSWORD))
-    assert re.fullmatch(r"created Eve Lee id=\S{22} admin\n", admin("create", "--admin", " Eve Lee ", password=PASSWORD))
+    assert re.fullmatch(r"created Bob id=\S{22}\n", admin("create", "--member", "Bob", password=PASSWORD))
+    assert re.fullmatch(r"created Eve Lee id=\S{22} admin\n", admin("create", " Eve Lee ", password=PASSWORD))
     found = accounts()
     equal({name: each["role"] for name, each in found.items()}, {"Ann": "admin", "Bob": "-", "Eve Lee": "admin"})
     equal(found["Ann"]["id"], match.group(1))

@@ -60,7 +60,7 @@ async def _(server):
 
 @test("who is made on the command line signs in, and is an admin from when it is said")
 async def _(server):
-    await admin_async(server, "create", "Cleo", password=PASSWORD)
+    await admin_async(server, "create", "--member", "Cleo", password=PASSWORD)
     document = login(server, "cleo")
     equal((document["user"]["name"], document["admin"]), ("Cleo", False))
     refused(post(server, "invitations", {}, token=document["token"]), 403, "forbidden")

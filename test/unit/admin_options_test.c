@@ -64,11 +64,11 @@ test_commands(void)
 static void
 test_options(void)
 {
-    ok(parse("create --admin Ann --password-file=/p") == OPTIONS_RUN && request.is_admin &&
+    ok(parse("create --member Ann --password-file=/p") == OPTIONS_RUN && request.is_member &&
            strcmp(request.password_file, "/p") == 0,
        "options stand before a name and after it");
     ok(parse("--db=/x create Ann") == OPTIONS_RUN && strcmp(request.database, "/x") == 0 &&
-           !request.is_admin && request.password_file == NULL,
+           !request.is_member && request.password_file == NULL,
        "--db stands before the command");
     ok(parse("list --db /x") == OPTIONS_RUN && strcmp(request.database, "/x") == 0, "or after it");
     ok(parse("promote -- --db") == OPTIONS_RUN && strcmp(request.name, "--db") == 0,
@@ -139,9 +139,9 @@ static const struct {
     {"ban \xC2\xAD", "\"\xC2\xAD\": no account can have such a name"},
     {"list --for=1h", "list takes no --for"},
     {"ban Ann --uses=2", "ban takes no --uses"},
-    {"ban Ann --admin", "ban takes no --admin"},
+    {"ban Ann --member", "ban takes no --member"},
     {"invite --password-file=x", "invite takes no --password-file"},
-    {"create Ann --admin=1", "--admin: takes no value"},
+    {"create Ann --member=1", "--member: takes no value"},
     {"ban Ann --for", "--for: a value is missing"},
     {"ban Ann --for=", "--for: the value is empty"},
     {"list --db=", "--db: the value is empty"},
