@@ -1,12 +1,11 @@
 #include "server/admin_options.h"
 
 #include "rooms/identifier.h"
+#include "server/complaint.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,27 +71,6 @@ static const char help[] =
     "  --for=DURATION              ban, invite: 90s, 15m, 12h, 7d; (default: for ever, and 7d)\n"
     "  --uses=N                    invite: how many may register with it (default: 1)\n"
     "  --help                      print this and exit\n";
-
-/* Where complaints go. */
-struct complaint {
-    char *why;
-    size_t size;
-};
-
-/* Writes one line, whatever was typed. Returns OPTIONS_ERROR, so that a check can end so. */
-__attribute__((format(printf, 2, 3))) static enum options_result
-complain(const struct complaint *complaint, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(complaint->why, complaint->size, format, arguments);
-    va_end(arguments);
-    for (char *byte = complaint->why; *byte != '\0'; byte++)
-        if (iscntrl((unsigned char)*byte))
-            *byte = '?';
-    return OPTIONS_ERROR;
-}
 
 /* A whole number from 1 to `maximum`, and what stands behind it; false when there is none. */
 static bool

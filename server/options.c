@@ -1,40 +1,19 @@
 #include "server/options.h"
 
+#include "server/complaint.h"
+#include "server/options_table.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/options_table.h"
-
 #define GETOPT_FIRST  256 /* what getopt returns for the table's first: not a character */
 #define VARIABLE_SIZE 64
 #define HELP_COLUMN   30
-
-/* Where complaints go. */
-struct complaint {
-    char *why;
-    size_t size;
-};
-
-/* Writes one line, whatever the user typed. Returns OPTIONS_ERROR, so that a check can end so. */
-__attribute__((format(printf, 2, 3))) static enum options_result
-complain(const struct complaint *complaint, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(complaint->why, complaint->size, format, arguments);
-    va_end(arguments);
-    for (char *byte = complaint->why; *byte != '\0'; byte++)
-        if (iscntrl((unsigned char)*byte))
-            *byte = '?';
-    return OPTIONS_ERROR;
-}
 
 /* Takes a value over; `source` is the option or the variable that it came from. */
 static enum options_result

@@ -256,12 +256,10 @@ server_check(const struct options *options, char *why, size_t why_size)
     return error;
 }
 
-int
-server_start(struct server *server, const struct options *options, char *why, size_t why_size)
+/* What has to stand before anything is opened. */
+static int
+prepare(struct server *server, const struct options *options, char *why, size_t why_size)
 {
-    struct repo_options repo_options = repository(options);
-    unsigned char secret[REPO_SECRET_BYTES];
-
     memset(server, 0, sizeof(*server));
     server->options = options;
     int error = limit_clients(server, why, why_size);
@@ -272,7 +270,16 @@ server_start(struct server *server, const struct options *options, char *why, si
     snprintf(why, why_size, "cannot start");
     json_guard_set_depth(options->limit_json_depth);
     set_memory_limits();
-    error = set_stack_size();
+    return set_stack_size();
+}
+
+int
+server_start(struct server *server, const struct options *options, char *why, size_t why_size)
+{
+    struct repo_options repo_options = repository(options);
+    unsigned char secret[REPO_SECRET_BYTES];
+
+    int error = prepare(server, options, why, why_size);
     if (error != 0)
         return error;
     error = repo_open(&repo_options, &server->repo, why, why_size);
