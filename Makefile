@@ -157,7 +157,7 @@ chaos-broken: $(BREAKS:%=$(BUILD)/broken/%/chatd) $(FULL_DISK) ## chaos finds ea
 # Fuzzing needs clang; what is fuzzed is compiled for it, and what that needs.
 FUZZED       := pubsub/deflater pubsub/message pubsub/payload pubsub/redis_url rooms/document rooms/event rooms/event_chat rooms/event_room rooms/rights rooms/identifier \
                 rooms/name_fold rooms/utf8 server/body_json server/credentials server/extensions \
-                server/inflater server/json_guard server/options server/options_table server/origin \
+                server/inflater server/json_guard server/complaint server/options server/options_table server/origin \
                 server/password server/peer server/token server/websocket server/websocket_header
 FUZZ_TARGETS := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_FLAGS   := -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize=fuzzer
