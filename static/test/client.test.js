@@ -82,7 +82,6 @@ test('the token comes along on the next connection, and on the next page', () =>
 test('in two tabs of one browser: under two names two people, under one name one', () => {
   const storage = new FakeStorage()
   const ann = setUpClient({ storage, room: 'lobby' })
-  ann.client.save()
   const bob = setUpClient({ storage })
   bob.client.connect('Bob')
   bob.arrive(BOB)

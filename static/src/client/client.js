@@ -392,9 +392,11 @@ export class ChatClient {
     const key = target.private ? peerKey(sender.id) : roomKey(target.name)
     const invited = !entry && !this.#creating.has(target.name)
     const made = { key, name: sender?.name ?? target.name, peer: sender ?? null, invited }
-    const room = this.room(key) ?? this.#add(made)
+    const known = this.room(key)
+    const room = known ?? this.#add(made)
     room.describe(document)
     this.#enter(room, target.id, lastSeq, since)
+    if (!known) this.save() // for a tab that is opened in the next second
     entry?.resolve?.(room)
     if (!target.private)
       this.#commands.answered({ ...document, id: this.#creating.get(target.name) })
