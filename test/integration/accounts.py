@@ -31,7 +31,10 @@ class Answer:
 
 
 def ask(server, method, path, body=None, token=None, cookie=None, **headers):
-    """Asks for what is below /api; a body that is no string goes as JSON."""
+    """Asks for what is below /api; a body that is no string goes as JSON.
+
+    Passwords are hashed when nothing else wants the processor: beside other tests that takes a while.
+    """
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if body is not None:
         sent.setdefault("Content-Type", "application/json")
@@ -40,7 +43,8 @@ def ask(server, method, path, body=None, token=None, cookie=None, **headers):
     if cookie is not None:
         sent["Cookie"] = f"theme=dark; chatd_session={cookie}; x=y"
     text = body if body is None or isinstance(body, (str, bytes)) else json.dumps(body)
-    return Answer(*server.request(f"/api/{path}", method=method, headers=sent, body=text))
+    return Answer(*server.request(f"/api/{path}", method=method, headers=sent, body=text,
+                                  limit=4 * LIMIT))
 
 
 def post(server, path, body=None, **more):

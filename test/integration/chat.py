@@ -198,9 +198,9 @@ class Server:
                 assert left > 0 and not self.log_ended, f"chatd logged no {pattern!r}: {self.log}"
                 self.changed.wait(left)
 
-    def request(self, path, headers=None, method="GET", body=None):
+    def request(self, path, headers=None, method="GET", body=None, limit=LIMIT):
         """Returns (status, headers, body) of an HTTP request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=limit)
         try:
             connection.request(method, path, body=body, headers=headers or {})
             response = connection.getresponse()
@@ -390,6 +390,7 @@ class Client:
     async def refused(self, document, code, **fields):
         """Sends what has to be refused; checks that exactly one error of this code comes of it."""
         before = len(self.has("error"))
+        self.pending = [each for each in self.pending if each["action"] != "error"]
         await self.send(document)
         error = await self.expect("error", code=code, **fields)
         await self.round_trip()
