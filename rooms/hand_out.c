@@ -13,6 +13,7 @@
 
 #define JOINED_BYTES 65536 /* of messages that are sent as one piece */
 #define SHARED_MIN   500   /* members from which on other cores help */
+#define TOGETHER_MAX 16    /* messages and answers of one send */
 
 /* Joins messages into pieces that cost one send each. Returns how many, or 0 without memory. */
 static size_t
@@ -41,7 +42,27 @@ struct parcel {
     struct message *const *messages;
     size_t count;
     bool hints;
+    struct room_answer *answer; /* or NULL */
 };
+
+/* A send costs more than all else that a member of a small room does. */
+static void
+deliver_with_answer(const struct parcel *parcel)
+{
+    struct room_answer *answer = parcel->answer;
+    struct member *member = answer->member;
+    struct message *both[TOGETHER_MAX];
+
+    answer->is_given = true;
+    if (answer->count + parcel->count > TOGETHER_MAX) {
+        member->operations->deliver(member, answer->messages, answer->count);
+        member->operations->deliver(member, parcel->messages, parcel->count);
+        return;
+    }
+    memcpy(both, answer->messages, answer->count * sizeof(both[0]));
+    memcpy(both + answer->count, parcel->messages, parcel->count * sizeof(both[0]));
+    member->operations->deliver(member, both, answer->count + parcel->count);
+}
 
 static void
 deliver_to(void *argument, size_t from, size_t to)
@@ -51,7 +72,9 @@ deliver_to(void *argument, size_t from, size_t to)
     lock_assert_held(&parcel->room->lock);
     for (size_t i = from; i < to; i++) {
         struct member *member = parcel->room->members[i]->member;
-        if (parcel->hints)
+        if (parcel->answer != NULL && parcel->answer->member == member)
+            deliver_with_answer(parcel);
+        else if (parcel->hints)
             member->operations->deliver_hints(member, parcel->messages, parcel->count);
         else
             member->operations->deliver(member, parcel->messages, parcel->count);
@@ -60,7 +83,8 @@ deliver_to(void *argument, size_t from, size_t to)
 
 /* Gives the messages to each member; the room's lock is held. */
 static void
-deliver(struct room *room, struct message *const *messages, size_t count, bool hints)
+deliver(struct room *room, struct message *const *messages, size_t count, bool hints,
+        struct room_answer *answer)
 {
     struct message *pieces[HAND_OUT_MAX];
     size_t piece_count = 0;
@@ -83,6 +107,7 @@ deliver(struct room *room, struct message *const *messages, size_t count, bool h
         .messages = piece_count > 0 ? pieces : messages,
         .count = piece_count > 0 ? piece_count : count,
         .hints = hints,
+        .answer = answer,
     };
     if (room->member_count < SHARED_MIN)
         deliver_to(&parcel, 0, room->member_count);
@@ -95,7 +120,8 @@ deliver(struct room *room, struct message *const *messages, size_t count, bool h
 }
 
 bool
-room_hand_out(struct room *room, struct message *const *messages, size_t count)
+room_hand_out(struct room *room, struct message *const *messages, size_t count,
+              struct room_answer *answer)
 {
     bool is_next = true;
 
@@ -112,7 +138,7 @@ room_hand_out(struct room *room, struct message *const *messages, size_t count)
     is_next = true;
 #endif
     if (count > 0 && is_next) {
-        deliver(room, messages, count, false);
+        deliver(room, messages, count, false, answer);
         atomic_store(&room->delivered, message_seq(messages[count - 1]));
         if (room->awaits_delivery)
             lock_condition_signal(&room->caught_up);
@@ -128,6 +154,6 @@ room_hand_out_hints(struct room *room, struct message *const *messages, size_t c
     lock_take(&room->lock);
     /* Among so many nobody reads them, and they would cost more than what is said. */
     if (room->member_count <= HINTED_MEMBERS_MAX)
-        deliver(room, messages, count, true);
+        deliver(room, messages, count, true, NULL);
     lock_drop(&room->lock);
 }

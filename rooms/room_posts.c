@@ -13,6 +13,7 @@
 
 #define STORE_MAX    128 /* posts of one append */
 #define ATTEMPTS_MAX 100 /* of an append while one change of the rights follows on the other */
+#define SMALL_MAX    16  /* members up to which an answer goes along with the message */
 
 static const char *
 client_id(const struct room_post *post)
@@ -117,29 +118,41 @@ encode(struct room *room, const struct repo_post *stored, size_t count, struct m
     return message_count;
 }
 
-/* Answers the posts, those of one sender that follow each other in one go, and frees them. */
-static void
-answer_all(struct room *room, struct room_post **posts, const struct repo_post *stored,
-           size_t count)
+/*
+ * Answers the posts from *at on that are of one sender, and frees them: *at becomes the first that is
+ * not. They are put into the answer, which has to be given, and returned is how many they are.
+ */
+static unsigned
+take_answers(struct room *room, struct room_post **posts, const struct repo_post *stored,
+             size_t count, size_t *at, struct room_answer *out)
 {
-    struct message *answers[STORE_MAX];
+    unsigned taken = 0;
 
-    for (size_t i = 0; i < count;) {
-        struct member *member = posts[i]->head.membership->member;
-        size_t answer_count = 0;
-        unsigned answered = 0;
-        for (; i < count && posts[i]->head.membership->member == member; i++, answered++) {
-            struct message *message = answer(room, posts[i], &stored[i]);
-            if (message != NULL)
-                answers[answer_count++] = message;
-            free(posts[i]);
-        }
-        if (answer_count > 0)
-            member->operations->deliver(member, answers, answer_count);
-        for (size_t k = 0; k < answer_count; k++)
-            message_rele(answers[k]);
-        member->operations->answered(member, answered);
+    out->member = posts[*at]->head.membership->member;
+    out->count = 0;
+    out->is_given = false;
+    for (; *at < count && out->count < ANSWERS_MAX &&
+           posts[*at]->head.membership->member == out->member;
+         (*at)++, taken++) {
+        struct message *message = answer(room, posts[*at], &stored[*at]);
+        if (message != NULL)
+            out->messages[out->count++] = message;
+        free(posts[*at]);
     }
+    return taken;
+}
+
+/* Has the answer sent, unless that was done, and gives its messages back. */
+static void
+give_answer(const struct room_answer *answer, unsigned taken)
+{
+    struct member *member = answer->member;
+
+    if (answer->count > 0 && !answer->is_given)
+        member->operations->deliver(member, answer->messages, answer->count);
+    for (size_t i = 0; i < answer->count; i++)
+        message_rele(answer->messages[i]);
+    member->operations->answered(member, taken);
 }
 
 static bool
@@ -173,6 +186,34 @@ bring_in(struct room *room, struct room_post **posts, const struct repo_post *st
 }
 
 /*
+ * Answers the posts and frees them, and hands out the messages. Answers come first: meanwhile the
+ * senders go on, and what they send makes a batch. That of a lone message in a small room goes along
+ * with it, which spares a send.
+ */
+static void
+hand_out(struct room *room, struct room_post **posts, const struct repo_post *stored, size_t count,
+         struct message *const *messages, size_t message_count)
+{
+    struct room_answer answer;
+    unsigned taken = 0;
+    bool goes_along = message_count == 1 && count == 1 && room->member_count <= SMALL_MAX;
+
+    for (size_t i = 0; i < count;) {
+        taken = take_answers(room, posts, stored, count, &i, &answer);
+        if (!goes_along) {
+            give_answer(&answer, taken);
+            taken = 0;
+        }
+    }
+    if (message_count > 0) {
+        bool was_next = room_hand_out(room, messages, message_count, taken > 0 ? &answer : NULL);
+        assert(was_next);
+    }
+    if (taken > 0)
+        give_answer(&answer, taken);
+}
+
+/*
  * Publishes what is new, answers, and hands out. What others said before and was not handed out yet
  * comes first: then the order is the subscriber's to make.
  */
@@ -188,12 +229,7 @@ tell(struct room *room, struct room_post **posts, const struct repo_post *stored
         channel_publish_elsewhere(room->channel, messages, message_count);
     else if (message_count > 0)
         channel_publish(room->channel, messages, message_count);
-    /* Before it is handed out: meanwhile the senders go on, and what they send makes a batch. */
-    answer_all(room, posts, stored, count);
-    if (is_next) {
-        bool was_next = room_hand_out(room, messages, message_count);
-        assert(was_next);
-    }
+    hand_out(room, posts, stored, count, messages, is_next ? message_count : 0);
     for (size_t i = 0; i < message_count; i++)
         message_rele(messages[i]);
 }

@@ -39,7 +39,7 @@ hand_out(struct batch *batch)
     if (batch->hints) {
         room_hand_out_hints(room, batch->messages, batch->count);
     } else if (batch->count > 0) {
-        bool is_next = room_hand_out(room, batch->messages, batch->count);
+        bool is_next = room_hand_out(room, batch->messages, batch->count, NULL);
         assert(is_next);
     }
     for (size_t i = 0; i < batch->count; i++)

@@ -116,6 +116,34 @@ test_batch(void)
     fake_member_free(ann);
 }
 
+/* Whoever is in a small room is sent the answer and the message at once, the answer first. */
+static void
+test_answer_together(void)
+{
+    char id[IDENTIFIER_SIZE];
+    struct fake_member *ann = fake_member_new("Ann"), *bob = fake_member_new("Bob");
+    bool is_together = true;
+
+    (void)fake_join(ann, &rooms, "together", id);
+    (void)fake_join(bob, &rooms, "together", id);
+    (void)fake_expect(bob, "Bob joined the room", NULL);
+    for (int i = 0; i < 5; i++) {
+        char client_id[8];
+        size_t pieces = fake_pieces(bob);
+        (void)snprintf(client_id, sizeof(client_id), "id-%d", i);
+        atomic_fetch_add(&bob->under_way, 1);
+        if (member_post(&bob->member, id, "hello", 5, client_id) != 0)
+            abort();
+        fake_wait_answered(bob);
+        is_together = fake_expect(bob, "message-ack", client_id) != NULL &&
+                      fake_expect(bob, "send-message", client_id) != NULL &&
+                      fake_pieces(bob) == pieces + 1 && is_together;
+    }
+    ok(is_together, "in a small room the answer comes with the message, and before it");
+    fake_member_free(bob);
+    fake_member_free(ann);
+}
+
 /* In a large room nobody is told of who comes, goes and types; once it is small again, they are. */
 static void
 test_large(void)
@@ -183,6 +211,7 @@ main(void)
     fake_rooms_open(&rooms, 0, 100);
     test_connections();
     test_batch();
+    test_answer_together();
     test_large();
     test_order();
     fake_rooms_close(&rooms);
