@@ -52,6 +52,7 @@ deliver_with_answer(const struct parcel *parcel)
     struct room_answer *answer = parcel->answer;
     struct member *member = answer->member;
     struct message *both[TOGETHER_MAX];
+    size_t count = 0;
 
     answer->is_given = true;
     if (answer->count + parcel->count > TOGETHER_MAX) {
@@ -59,9 +60,11 @@ deliver_with_answer(const struct parcel *parcel)
         member->operations->deliver(member, parcel->messages, parcel->count);
         return;
     }
-    memcpy(both, answer->messages, answer->count * sizeof(both[0]));
-    memcpy(both + answer->count, parcel->messages, parcel->count * sizeof(both[0]));
-    member->operations->deliver(member, both, answer->count + parcel->count);
+    for (size_t i = 0; i < answer->count; i++)
+        both[count++] = answer->messages[i];
+    for (size_t i = 0; i < parcel->count; i++)
+        both[count++] = parcel->messages[i];
+    member->operations->deliver(member, both, count);
 }
 
 static void
