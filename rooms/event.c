@@ -244,7 +244,7 @@ event_error_for(int error, struct event_error *out)
         {"muted", "You are muted in this room.", DENIED_MUTED, false},
         {"invite-only", "This room is for those who were invited.", DENIED_UNINVITED, false},
         {"blocked", "This user takes nothing from you.", DENIED_BLOCKED, false},
-        {"no-such-room", "There is no room with this id.", NO_SUCH_ROOM, false},
+        {"no-such-room", "There is no such room.", NO_SUCH_ROOM, false},
         {"rate-limited", "You make more rooms than is allowed. Try again later.", -EDQUOT, true},
         {"room-exists", "There is a room of this name already.", ROOM_EXISTS, false},
         {"no-such-user", "There is no user with this id.", -ENOENT, false},

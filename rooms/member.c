@@ -107,16 +107,24 @@ is_full(const struct member *member, unsigned maximum)
     return member->room_count >= maximum || member->room_count >= member->room_maximum;
 }
 
+/* How one joins. */
+struct joining {
+    uint64_t since; /* or MEMBER_SINCE_NONE */
+    bool invited;   /* the other one of a private room asked for it */
+    bool makes;     /* the room, where there is none */
+};
+
 /*
  * Puts the request to join into the room's mailbox. -ESHUTDOWN: the room retired meanwhile. The
  * member's lock is held over the put, so that its list and the mailbox tell the same order.
  */
 static int
-put_join(struct member *member, struct room *room, bool invited, uint64_t since, unsigned maximum)
+put_join(struct member *member, struct room *room, const struct joining *how, unsigned maximum)
 {
-    struct membership *made = membership_new(member, room, invited, since);
+    struct membership *made = membership_new(member, room, how->invited, how->since);
     if (made == NULL)
         return -ENOMEM;
+    made->makes = how->makes;
 
     int error = 0;
     lock_take(&member->lock);
@@ -126,7 +134,7 @@ put_join(struct member *member, struct room *room, bool invited, uint64_t since,
     } else if (is_full(member, maximum)) {
         error = -EMFILE;
     } else if (there != NULL) {
-        error = invited ? -EALREADY : put_again(there);
+        error = how->invited ? -EALREADY : put_again(there);
     } else {
         error = mailbox_put(&room->mailbox, &made->join.mail);
         if (error == 0) {
@@ -163,18 +171,18 @@ join_beforehand(struct member *member, const char *key, bool invited, unsigned m
 }
 
 static int
-join_key(struct member *member, struct rooms *rooms, const char *key, bool invited, uint64_t since)
+join_key(struct member *member, struct rooms *rooms, const char *key, struct joining how)
 {
     for (;;) {
         struct room *room;
-        int error = join_beforehand(member, key, invited, rooms->max_rooms_per_member);
+        int error = join_beforehand(member, key, how.invited, rooms->max_rooms_per_member);
         if (error == -EALREADY)
             return 0;
         if (error == 0)
-            error = registry_run(rooms->registry, key, member, &room);
+            error = registry_run(rooms->registry, key, member, how.makes, &room);
         if (error != 0)
             return error;
-        error = put_join(member, room, invited, since, rooms->max_rooms_per_member);
+        error = put_join(member, room, &how, rooms->max_rooms_per_member);
         room_rele(room);
         /* It retired in between, so the registry starts another one. */
         if (error != -ESHUTDOWN)
@@ -184,7 +192,7 @@ join_key(struct member *member, struct rooms *rooms, const char *key, bool invit
 
 int
 member_join(struct member *member, struct rooms *rooms, const char *name, size_t length,
-            uint64_t since)
+            uint64_t since, bool makes)
 {
     char key[1 + REPO_ROOM_NAME_SIZE];
 
@@ -192,7 +200,7 @@ member_join(struct member *member, struct rooms *rooms, const char *name, size_t
     key[0] = 'r';
     memcpy(key + 1, name, length);
     key[1 + length] = '\0';
-    return join_key(member, rooms, key, false, since);
+    return join_key(member, rooms, key, (struct joining){.since = since, .makes = makes});
 }
 
 static int
@@ -204,7 +212,8 @@ join_pair(struct member *member, struct rooms *rooms, const char *other_id, bool
 
     snprintf(key, sizeof(key), "p%s:%s", is_lower ? member->id : other_id,
              is_lower ? other_id : member->id);
-    return join_key(member, rooms, key, invited, since);
+    return join_key(member, rooms, key,
+                    (struct joining){.since = since, .invited = invited, .makes = true});
 }
 
 int

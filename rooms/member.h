@@ -146,11 +146,11 @@ void member_destroy(struct member *member);
  */
 
 /*
- * Joins the public room of that name (valid, of `length` bytes), which is made when it is new. With
- * `since`, the member first gets what came after that seq.
+ * Joins the public room of that name (valid, of `length` bytes). Where there is none it is made, or,
+ * unless `makes`, the member is refused. With `since`, it first gets what came after that seq.
  */
 int member_join(struct member *member, struct rooms *rooms, const char *name, size_t length,
-                uint64_t since);
+                uint64_t since, bool makes);
 
 /* Joins the private room with the user `other_id`, and invites that one; `since` as above. */
 int member_join_private(struct member *member, struct rooms *rooms, const char *other_id,

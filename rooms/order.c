@@ -246,7 +246,8 @@ create_room(struct task *task)
     if (error == 0 && !created)
         error = ROOM_EXISTS;
     if (error == 0)
-        error = member_join(member, task->rooms, room.name, strlen(room.name), MEMBER_SINCE_NONE);
+        error =
+            member_join(member, task->rooms, room.name, strlen(room.name), MEMBER_SINCE_NONE, true);
     if (error != 0)
         answer(task, error, 0);
 }

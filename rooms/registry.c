@@ -120,12 +120,13 @@ start(struct registry *registry, struct room *room)
 }
 
 int
-registry_run(struct registry *registry, const char *key, const struct member *opener,
+registry_run(struct registry *registry, const char *key, const struct member *opener, bool makes,
              struct room **out)
 {
     struct room *made = room_new(registry->rooms, key);
     if (made == NULL)
         return -ENOMEM;
+    made->makes = makes;
     if (opener != NULL) {
         snprintf(made->opener_name, sizeof(made->opener_name), "%s", opener->name);
         snprintf(made->opener_id, sizeof(made->opener_id), "%s", opener->id);

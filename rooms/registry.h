@@ -21,12 +21,12 @@ int registry_open(struct rooms *rooms, struct registry **out);
 void registry_close(struct registry **pointer);
 
 /*
- * Finds the running room, or starts it. `opener` is who asks, and owns a room that is new. Any
- * thread; does not wait for the room to open. Returns 0 and the room in *out, held for the caller,
+ * Finds the running room, or starts it. `opener` is who asks, and owns a room that is new, if it
+ * `makes` one. Any thread; does not wait for the room to open. Returns 0 and the room in *out, held for the caller,
  * or -ESHUTDOWN, -ENFILE, -EAGAIN, -ENOMEM as in member.h.
  */
 int registry_run(struct registry *registry, const char *key, const struct member *opener,
-                 struct room **out);
+                 bool makes, struct room **out);
 
 /*
  * Takes the room out and closes its mailbox, if that is empty. Returns whether it was. From then on

@@ -134,12 +134,13 @@ open_room(struct room *room)
         .kind = REPO_PUBLIC,
         .created = clock_realtime_ms(),
     };
-    bool created;
+    bool created = false;
     uint64_t last;
 
     int error = describe(room);
     if (error == 0)
-        error = room_make(rooms, stored, &origin, room->opener_id, &created);
+        error = room->makes ? room_make(rooms, stored, &origin, room->opener_id, &created)
+                            : room_find(rooms, stored);
     if (error != 0)
         return error;
     snprintf(channel, sizeof(channel), "%.64s:room:%s", rooms->channel_prefix, stored->id);
@@ -347,7 +348,8 @@ room_main(void *argument)
         serve(room);
         close_room(room);
     } else {
-        if (error != -ENOENT && error != -EDQUOT) /* of which only clients are told */
+        /* Of the first three only clients are told. */
+        if (error != -ENOENT && error != NO_SUCH_ROOM && error != -EDQUOT)
             log_warn(-error, "room-open-failed key=%s", room->key);
         registry_fail(room->rooms->registry, room);
         room_refuse_all(room, error);

@@ -64,6 +64,7 @@ struct membership {
     bool linked;                    /* [member's lock] in the member's list */
     bool abandoned;                 /* [member's lock] left when the mailbox was closed already */
     bool invited;                   /* [I] the other user of a private room asked for it */
+    bool makes;                     /* [I] the room, where there is none */
     bool by_choice;                 /* [member's lock, then T of the room] it asked to leave */
     atomic_bool admitted;           /* [a] it was told that it is in; set by the room */
     bool is_catching_up;            /* [T] of the room: a historian reads for it */
@@ -159,6 +160,7 @@ struct room {
     struct room *next;          /* [registry's lock] among those to be reaped */
     char opener_name[REPO_USER_NAME_SIZE]; /* [I] who asked first */
     char opener_id[REPO_ID_SIZE];          /* [I] */
+    bool makes;                            /* [I] what is not there: that one asked for it */
     char key[];                            /* [I] its name in the registry */
 };
 
@@ -168,6 +170,12 @@ struct room {
  * NULL: out of memory.
  */
 struct room *room_new(struct rooms *rooms, const char *key);
+
+/*
+ * Reads the room of its name into itself. NO_SUCH_ROOM, or another error of the repository's, on which
+ * it blocks.
+ */
+int room_find(struct rooms *rooms, struct repo_room *room);
 
 /*
  * As repo_room_add, where `maker_id` (empty: nobody) is about to make the room if it is not there.

@@ -50,6 +50,9 @@ refuse(struct room *room, const struct membership *membership, int error)
     struct member *member = membership->member;
     bool is_known =
         atomic_load_explicit(&room->opened, memory_order_acquire) && error != DENIED_UNINVITED;
+    /* Somebody else asked at the same time, who makes none. */
+    if (error == NO_SUCH_ROOM && membership->makes)
+        error = -EAGAIN;
     struct event_error refusal = {
         .refused = room->key[0] == 'p' ? "join-room-private" : "join-room",
         .room_id = is_known ? room->stored.id : NULL,
@@ -324,7 +327,7 @@ join_again(struct room *room, struct membership *membership, bool *is_passed_on)
     if (error != -EPERM && error != NO_SUCH_ROOM)
         return error;
     error = member_join(member, room->rooms, room->stored.name, strlen(room->stored.name),
-                        MEMBER_SINCE_NONE);
+                        MEMBER_SINCE_NONE, true);
     *is_passed_on = error == 0;
     return error;
 }
@@ -375,9 +378,10 @@ room_join_anew(struct room *room, struct membership *membership)
     if (is_linked)
         member_put_leave(member, membership);
     lock_drop(&member->lock);
-    int error = is_linked ? member_join(member, room->rooms, room->stored.name,
-                                        strlen(room->stored.name), membership->since)
-                          : -ECANCELED;
+    int error = is_linked
+                    ? member_join(member, room->rooms, room->stored.name, strlen(room->stored.name),
+                                  membership->since, membership->makes)
+                    : -ECANCELED;
     if (error == 0)
         return;
     if (is_linked)

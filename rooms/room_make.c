@@ -13,6 +13,17 @@ find(struct repo *repo, const struct repo_room *room, struct repo_room *out)
 }
 
 int
+room_find(struct rooms *rooms, struct repo_room *room)
+{
+    struct repo_room there;
+
+    int error = find(rooms->repo, room, &there);
+    if (error == 0)
+        *room = there;
+    return error == -ENOENT ? NO_SUCH_ROOM : error;
+}
+
+int
 room_make(struct rooms *rooms, struct repo_room *room, const struct repo_room_origin *origin,
           const char *maker_id, bool *created)
 {

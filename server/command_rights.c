@@ -63,7 +63,7 @@ read_room(const struct command *command, struct order *order)
     if (copy_id(id, order->room_id))
         return true;
     if (id != NULL && *id != '\0')
-        command_refuse(command, "no-such-room", "There is no room with this id.");
+        command_refuse(command, "no-such-room", "There is no such room.");
     else
         command_refuse(command, "bad-request", "`target.id` must be the room's id.");
     return false;

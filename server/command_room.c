@@ -18,6 +18,19 @@ read_since(const struct command *command, uint64_t *since)
     return false;
 }
 
+/* The same of `create`. */
+static bool
+read_create(const struct command *command, bool *makes)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(command->root, "create");
+
+    *makes = !cJSON_IsFalse(item);
+    if (item == NULL || cJSON_IsBool(item))
+        return true;
+    command_refuse(command, "bad-request", "`create` must be true or false.");
+    return false;
+}
+
 /*
  * Counts the rooms of this connection with those of the user's others, and returns how many these are.
  * A client is put out of rooms without asking, too: what ended so is found here.
@@ -68,16 +81,18 @@ command_join_room(const struct command *command)
     const char *name = command_string(command->root, "message");
     uint64_t since;
     size_t length;
+    bool makes;
 
     if (name == NULL) {
         command_refuse(command, "bad-request", "`message` must be the room's name.");
     } else if (!name_trim(&name, strlen(name), REPO_ROOM_NAME_SIZE - 1, &length)) {
         command_refuse(command, "bad-name",
                        "A room's name has 1 to 128 bytes of text, and no control characters.");
-    } else if (read_since(command, &since) && command_keeps_join_rate(command)) {
+    } else if (read_since(command, &since) && read_create(command, &makes) &&
+               command_keeps_join_rate(command)) {
         command_begin_join(command);
-        command_end_join(command,
-                         member_join(&client->member, &client->server->rooms, name, length, since));
+        command_end_join(command, member_join(&client->member, &client->server->rooms, name, length,
+                                              since, makes));
     }
 }
 

@@ -3,6 +3,7 @@ import test from 'node:test'
 import { ChatClient } from '../src/client/index.js'
 import { FakeClock, FakeSocket, FakeStorage } from './fakes.js'
 import {
+  AGAIN,
   ANN,
   BOB,
   ack,
@@ -16,8 +17,6 @@ import {
   settled,
   texts,
 } from './stage.js'
-
-const AGAIN = { id: 'u-ann-2', name: 'Ann' }
 
 test('fifteen lines are enough for a robot, and it needs no storage', async () => {
   const sockets = []
@@ -172,7 +171,8 @@ test('after a loss a room goes on behind the last number, and each message is to
   socket().lose()
   assert.equal(room().status, 'joining')
   comeBack()
-  assert.deepEqual(sent('join-room'), [{ action: 'join-room', message: 'lobby', since: 3 }])
+  const asked = { action: 'join-room', message: 'lobby', since: 3, create: false }
+  assert.deepEqual(sent('join-room'), [asked])
   socket().say(joined('lobby', 5, 3), ...messages('lobby', 4, 6))
   assert.deepEqual(told, ['1 1', '2 2', '3 3', '4 4', '5 5', '6 6'])
   assert.equal(room().items.length, 6)
@@ -379,7 +379,8 @@ test('whoever turns out not to be in a room joins it again, and loses nothing', 
     socket().say(refusal('send-message', 'not-a-member', false, { id, target }))
   assert.deepEqual(texts(room().items), ['one:waiting', 'two:waiting'])
   clock.advance(1250)
-  assert.deepEqual(sent('join-room')[1], { action: 'join-room', message: 'lobby', since: 0 })
+  const asked = { action: 'join-room', message: 'lobby', since: 0, create: false }
+  assert.deepEqual(sent('join-room')[1], asked)
   socket().say(joined('lobby', 0, 0))
   assert.deepEqual(
     sent('send-message').map(({ id }) => id),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import {
+  AGAIN,
   ANN,
   BOB,
   joined,
@@ -368,6 +369,38 @@ test('a room that was deleted is over, and is not made again by who comes back',
   made.target.id = 'id-other'
   socket().say(made)
   assert.deepEqual([await other, room().status, room().items], [room(), 'joined', []])
+})
+
+test('a room that was deleted while one was away is over, too', async () => {
+  const { client, socket, sent, comeBack, room } = setUpClient({ room: 'lobby' })
+  const outs = heard(client, 'out')
+  assert.equal('create' in JSON.parse(JSON.stringify(sent('join-room')[0])), false)
+  socket().lose()
+  room().send('too late')
+  comeBack()
+  assert.equal(sent('join-room')[0].create, false)
+  socket().say(refusal('join-room', 'no-such-room', false))
+  assert.deepEqual([room().status, outs[0].reason], ['ended', 'room-deleted'])
+  assert.deepEqual(texts(room().items), ['too late:failed'])
+  const again = client.join('lobby')
+  assert.equal(sent('join-room').at(-1).create, undefined)
+  const made = joined('lobby', 0)
+  made.target.id = 'id-other'
+  socket().say(made)
+  assert.equal((await again).status, 'joined')
+})
+
+test('a server that has forgotten everything is given its rooms back', () => {
+  const { socket, sent, comeBack } = setUpClient({ room: 'lobby' })
+  socket().lose()
+  comeBack(AGAIN)
+  assert.equal(sent('join-room')[0].create, undefined)
+  const made = joined('lobby', 0)
+  made.target.id = 'id-other'
+  socket().say(made)
+  socket().lose()
+  comeBack(AGAIN)
+  assert.equal(sent('join-room')[0].create, false)
 })
 
 test('to be told of a room that one is not in does nothing', () => {

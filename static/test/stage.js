@@ -7,6 +7,7 @@ import { ChatClient } from '../src/client/index.js'
 import { FakeClock, FakeSocket, FakeStorage } from './fakes.js'
 
 export const ANN = { id: 'u-ann', name: 'Ann' }
+export const AGAIN = { id: 'u-ann-2', name: 'Ann' } // by a server that knew nothing of her
 export const BOB = { id: 'u-bob', name: 'Bob' }
 export const PLENTY = { messageBytes: 10000, underWay: 64, resume: 500, history: 200 }
 

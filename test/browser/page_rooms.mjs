@@ -230,6 +230,9 @@ test('a moderator is made, an owner follows, and a room is deleted for everybody
   await bob.join('hands')
   await eve.join('hands')
   await eve.join('elsewhere')
+  const away = await Person.signIn(server, 'Away', { hasLine: true })
+  await away.join('hands')
+  await away.cut()
   await members(ann)
   await actOn(ann, 'Bob', 'Make moderator')
   await dialog(ann).getByText('Moderator', { exact: true }).waitFor()
@@ -246,6 +249,9 @@ test('a moderator is made, an owner follows, and a room is deleted for everybody
     () => eve.page.getByRole('navigation').getByRole('button', { name: 'hands deleted' }).count(),
     1,
   )
+  // Whose connection was gone meanwhile does not make another one by coming back.
+  await away.mend()
+  await away.page.getByTestId('out').getByText('This room was deleted').waitFor()
 })
 
 test('only who is invited comes in, and finds the room in the list', async () => {

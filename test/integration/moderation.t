@@ -291,6 +291,41 @@ async def _(server):
     await close_all(ann, bob)
 
 
+@test("with `create` false a room that is not there, or not any more, is not made")
+async def _(server):
+    ann, bob = await connect_all(server, "Ann", "Bob")
+    ask = {"action": "join-room", "message": "asked for", "create": False}
+    await ann.refused(ask, "no-such-room", refused="join-room")
+    await ann.refused({**ask, "since": 3}, "no-such-room")
+    await ann.refused({**ask, "create": 0}, "bad-request")
+    room = await bob.join("asked for")
+    await ann.send(ask)
+    equal((await ann.expect("room-joined"))["target"]["id"], room)
+    await bob.post(room, "hello")
+    await done(bob, "delete-room", room)
+    await ann.expect("room-left", reason="room-deleted")
+    await ann.refused({**ask, "since": 0}, "no-such-room")
+    await ann.send({**ask, "create": True})
+    equal((await ann.expect("room-joined"))["role"], "owner")
+    await close_all(ann, bob)
+
+
+@test("who makes a room is not refused because somebody asks for it who makes none")
+async def _(server):
+    ann, bob = await connect_all(server, "Ann", "Bob")
+    for i in range(30):
+        ask = {"action": "join-room", "message": f"at once {i}"}
+        before = len(ann.has("error")) + len(ann.has("room-joined"))
+        await bob.send({**ask, "create": False})
+        await ann.send(ask)
+        await until_async(lambda: len(ann.has("error")) + len(ann.has("room-joined")) > before, "an answer")
+        for error in ann.has("error"):
+            equal((error["code"], error["retry"]), ("unavailable", True), "why Ann should try again")
+        if not ann.has("room-joined", target={"name": ask["message"]}):
+            await ann.join(ask["message"])
+    await close_all(ann, bob)
+
+
 @test("who joins while the room is deleted is in one of that name, whoever is first")
 async def _(server):
     clients = await connect_all(server, *(f"User {i}" for i in range(4)))

@@ -148,20 +148,21 @@ test_limits(void)
         are_good = are_good && fake_join(member, &rooms, name, NULL) == 0;
     }
     ok(are_good, "a member may be in as many rooms as the limit says");
-    ok(member_join(&member->member, &rooms.rooms, "one more", 8, MEMBER_SINCE_NONE) == -EMFILE,
+    ok(member_join(&member->member, &rooms.rooms, "one more", 8, MEMBER_SINCE_NONE, true) ==
+           -EMFILE,
        "and in no more");
     ok(registry_count(rooms.rooms.registry) == 8, "and none is started for that");
     ok(fake_join(member, &rooms, "room 3", NULL) == 0, "one that it is in answers again");
     struct fake_member *other = fake_member_new("other");
     ok(fake_join(other, &rooms, "ninth", NULL) == 0, "another member starts one more");
-    ok(member_join(&other->member, &rooms.rooms, "tenth", 5, MEMBER_SINCE_NONE) == -ENFILE,
+    ok(member_join(&other->member, &rooms.rooms, "tenth", 5, MEMBER_SINCE_NONE, true) == -ENFILE,
        "as many rooms run as the limit says");
     ok(fake_join(other, &rooms, "room 0", NULL) == 0, "those that run can still be joined");
     fake_member_free(other);
     fake_member_free(member);
     registry_drain(rooms.rooms.registry);
     struct fake_member *late = fake_member_new("late");
-    ok(member_join(&late->member, &rooms.rooms, "late", 4, MEMBER_SINCE_NONE) == -ESHUTDOWN,
+    ok(member_join(&late->member, &rooms.rooms, "late", 4, MEMBER_SINCE_NONE, true) == -ESHUTDOWN,
        "none is started while draining");
     fake_member_free(late);
     fake_rooms_close(&rooms);
@@ -179,7 +180,7 @@ test_failed_open(void)
         sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
         abort();
     atomic_fetch_add(&member->under_way, 1);
-    ok(member_join(&member->member, &rooms.rooms, "locked", 6, MEMBER_SINCE_NONE) == 0,
+    ok(member_join(&member->member, &rooms.rooms, "locked", 6, MEMBER_SINCE_NONE, true) == 0,
        "the request is taken");
     const char *error = fake_expect(member, "\"error\"", NULL);
     ok(error != NULL && strstr(error, "\"unavailable\"") != NULL &&

@@ -321,7 +321,10 @@ export class ChatClient {
     this.#outbox.become(user, token || isAccount ? this.#store : null)
     this.#connection.confirm()
     this.#events.emit('welcome', { user, isAnother })
-    for (const room of this.rooms) this.#touch(room, isAnother)
+    for (const room of this.rooms) {
+      room.isForgotten ||= isAnother
+      this.#touch(room, isAnother)
+    }
     const asked = this.#joins.clear()
     const rank = (room) => (room.key === this.first ? 0 : 1)
     const again = this.rooms.filter((room) => !isOver(room))
@@ -357,11 +360,14 @@ export class ChatClient {
   }
 
   // Without a connection it waits in its lane.
-  #sendJoin({ kind, what, key, resumes }) {
+  #sendJoin({ kind, what, key, resumes, resolve }) {
     if (this.phase !== 'connected') return
     const make = kind === 'room' ? request.joinRoom : request.joinPrivate
-    const room = resumes && this.limits.resume > 0 ? this.room(key) : null
-    this.#connection.send(make(what, room?.since ?? undefined))
+    const room = this.room(key)
+    const since = resumes && this.limits.resume > 0 ? room?.since : null
+    // A room that was deleted meanwhile is not made anew by who was in it: only by who asks for it.
+    const create = resolve || !room?.id || room.isForgotten ? undefined : false
+    this.#connection.send(make(what, since ?? undefined, create))
   }
 
   #leave(room) {
@@ -456,6 +462,8 @@ export class ChatClient {
     const room = this.room(key)
     if (cancelled || !room) return
     if (code === 'banned') return this.#out(room, { reason: code, until: until(end), by: null })
+    if (code === 'no-such-room')
+      return this.#out(room, { reason: 'room-deleted', until: until(0), by: null })
     room.lost(code === 'no-such-user' ? 'ended' : 'lost', message)
     this.#outbox.close(room.key)
     if (retry && room.status === 'lost') this.#rejoinLater(room)

@@ -12,7 +12,7 @@ export const LIMITS = {
 }
 
 export const request = {
-  joinRoom: (name, since) => ({ action: 'join-room', message: name, since }),
+  joinRoom: (name, since, create) => ({ action: 'join-room', message: name, since, create }),
   joinPrivate: (userId, since) => ({ action: 'join-room-private', message: userId, since }),
   leaveRoom: (roomId) => ({ action: 'leave-room', message: roomId }),
   sendMessage: (room, text, id) => ({

@@ -27,6 +27,7 @@ export class Room {
   mutedUntil = 0 // ms, Infinity: for ever, 0: not that one knows
   unread = 0 // messages of others after the last markRead()
   read = null // the number up to which all was read; null where nobody says so
+  isForgotten = false // it is of a server that had forgotten who one was since one was here
   loading = null // 'older', or the key of the gap that is being filled
   loadProblem = null // {what, message}: why that did not work
   log = new Log()
@@ -194,7 +195,7 @@ export class Room {
     else this.log.resume(base)
     const missed = Math.max(0, base - before)
     this.unread += missed
-    Object.assign(this, { id, status: 'joined', problem: '', out: null, resumeFrom: null })
+    Object.assign(this, { id, status: 'joined', problem: '', out: null, resumeFrom: null, isForgotten: false })
     if (missed > 0 && !this.#isNew) this.#stale = Math.max(before, this.#stale ?? 0)
     this.#isNew = false
     this.#refresh()
