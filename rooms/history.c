@@ -4,6 +4,7 @@
 #include "repo/repo.h"
 #include "rooms/event.h"
 #include "rooms/historian.h"
+#include "rooms/registry.h"
 #include "rooms/room.h"
 #include "rooms/rooms.h"
 
@@ -182,6 +183,26 @@ history_read(struct rooms *rooms, const struct repo_room *room, const struct his
     return error;
 }
 
+/* Whether the user is in the room on this instance. */
+static bool
+is_in(struct rooms *rooms, const struct repo_room *stored, const char *user_id)
+{
+    char key[1 + REPO_ROOM_NAME_SIZE];
+    bool found = false;
+
+    snprintf(key, sizeof(key), "r%s", stored->name);
+    struct room *room = registry_find(rooms->registry, key);
+    if (room == NULL)
+        return false;
+    lock_take(&room->lock);
+    for (size_t i = 0; i < room->member_count && !found; i++)
+        found = strcmp(room->members[i]->member->id, user_id) == 0 &&
+                strcmp(room->stored.id, stored->id) == 0;
+    lock_drop(&room->lock);
+    room_rele(room);
+    return found;
+}
+
 int
 history_read_for(struct rooms *rooms, const char *room_id, const char *user_id,
                  const struct history_range *range, struct message **out)
@@ -191,10 +212,14 @@ history_read_for(struct rooms *rooms, const char *room_id, const char *user_id,
     int error = repo_room_find_by_id(rooms->repo, room_id, &room);
     if (error != 0)
         return error;
-    if (!room.is_private)
+    if (!room.is_private) {
         error = repo_roll_find(rooms->repo, room.number, user_id);
-    else if (strcmp(room.users[0], user_id) != 0 && strcmp(room.users[1], user_id) != 0)
+        /* The roll is stored after who has come in was told so. */
+        if (error == -ENOENT && is_in(rooms, &room, user_id))
+            error = 0;
+    } else if (strcmp(room.users[0], user_id) != 0 && strcmp(room.users[1], user_id) != 0) {
         error = -ENOENT;
+    }
     return error != 0 ? error : history_read(rooms, &room, range, NULL, true, out);
 }
 

@@ -140,6 +140,27 @@ async def _(server):
     await ann.close()
 
 
+@test("who has just come in is given it before that is stored")
+async def _(server):
+    ann, bob = await connect_all(server, "Ann", "Bob")
+    room = await ann.join("just now")
+    await fill(ann, room, 3)
+    await bob.round_trip()
+    lock = sqlite3.connect(server.database, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    try:
+        not_given(server, room, 403, "not-a-member", token=bob.token)
+        await bob.join("just now")
+        status, _, page = fetch(server, room, token=bob.token)
+        equal((status, seqs(page)), (200, [1, 2, 3]))
+        await bob.send({"action": "leave-room", "message": room})
+        await bob.round_trip()
+    finally:
+        lock.rollback()
+    await until_async(lambda: fetch(server, room, token=bob.token)[0] == 403, "who has left is given no more")
+    await close_all(ann, bob)
+
+
 @test("a database that is locked for writing keeps nobody from reading")
 async def _(server):
     ann = await Client.connect(server)
