@@ -128,7 +128,7 @@ test_answer_together(void)
     (void)fake_join(bob, &rooms, "together", id);
     (void)fake_expect(bob, "Bob joined the room", NULL);
     for (int i = 0; i < 5; i++) {
-        char client_id[8];
+        char client_id[16];
         size_t pieces = fake_pieces(bob);
         (void)snprintf(client_id, sizeof(client_id), "id-%d", i);
         atomic_fetch_add(&bob->under_way, 1);
