@@ -540,7 +540,7 @@ const struct option_entry option_table[] = {
     {
         .name = "outbox",
         .argument = "BYTES",
-        .initial = "1048576",
+        .initial = "786432",
         .help = "bytes that may wait for a client that reads slowly",
         .parse = parse_number,
         .offset = offsetof(struct options, outbox_bytes),

@@ -93,7 +93,7 @@ test_defaults(void)
     ok(options.presence_grace_ms == 10000, "--presence-grace=10000");
     ok(options.token_lifetime_s == 2592000, "--token-lifetime=2592000, 30 days");
     ok(options.resume_limit == 500, "--resume-limit=500");
-    ok(options.outbox_bytes == 1048576, "--outbox=1048576");
+    ok(options.outbox_bytes == 786432, "--outbox=786432");
     ok(options.compression, "--compression=on");
     ok(!options.check, "no --check");
 }
