@@ -13,7 +13,6 @@
 
 #define JOINED_BYTES 65536 /* of messages that are sent as one piece */
 #define SHARED_MIN   500   /* members from which on other cores help */
-#define TOGETHER_MAX 16    /* messages and answers of one send */
 
 /* Joins messages into pieces that cost one send each. Returns how many, or 0 without memory. */
 static size_t
@@ -45,26 +44,15 @@ struct parcel {
     struct room_answer *answer; /* or NULL */
 };
 
-/* A send costs more than all else that a member of a small room does. */
 static void
 deliver_with_answer(const struct parcel *parcel)
 {
     struct room_answer *answer = parcel->answer;
-    struct member *member = answer->member;
-    struct message *both[TOGETHER_MAX];
-    size_t count = 0;
+    struct message *both[] = {answer->message, parcel->messages[0]};
 
+    assert(parcel->count == 1);
+    answer->member->operations->deliver(answer->member, both, 2);
     answer->is_given = true;
-    if (answer->count + parcel->count > TOGETHER_MAX) {
-        member->operations->deliver(member, answer->messages, answer->count);
-        member->operations->deliver(member, parcel->messages, parcel->count);
-        return;
-    }
-    for (size_t i = 0; i < answer->count; i++)
-        both[count++] = answer->messages[i];
-    for (size_t i = 0; i < parcel->count; i++)
-        both[count++] = parcel->messages[i];
-    member->operations->deliver(member, both, count);
 }
 
 static void

@@ -22,7 +22,6 @@ struct history_range;
 struct rooms;
 
 #define HAND_OUT_MAX 256 /* messages that are handed out in one go */
-#define ANSWERS_MAX  128 /* that are given to a member in one go */
 
 #define ROLL_MAX 32 /* changes to the roll that are stored in one go */
 
@@ -324,18 +323,18 @@ void room_handle_posts(struct room *room, struct room_post **posts, size_t count
 /* Answers a post with the error, and frees it; a ban or a mute with its end. */
 void room_refuse_post(struct room *room, struct room_post *post, int error);
 
-/* What a member is answered before it is handed something, in the same send where that goes. */
+/* What a member is answered just before it is handed a message, in the same send. */
 struct room_answer {
     struct member *member;
-    struct message *messages[ANSWERS_MAX];
-    size_t count;
-    bool is_given; /* the member is in the room, and there was something to be handed out */
+    struct message *message;
+    bool is_given; /* it was in the room, and there was something to be handed out */
 };
 
 /*
  * Hands out messages with seqs, each one more than the one before (hand_out.c): those that were
  * handed out already are left out. False: one before them is missing, and nothing was handed out.
- * The answer, NULL for none, stays the caller's. At most HAND_OUT_MAX; any thread; does not block.
+ * The answer, NULL for none, is for where there is one message. At most HAND_OUT_MAX; any thread; does
+ * not block.
  */
 bool room_hand_out(struct room *room, struct message *const *messages, size_t count,
                    struct room_answer *answer);

@@ -118,41 +118,29 @@ encode(struct room *room, const struct repo_post *stored, size_t count, struct m
     return message_count;
 }
 
-/*
- * Answers the posts from *at on that are of one sender, and frees them: *at becomes the first that is
- * not. They are put into the answer, which has to be given, and returned is how many they are.
- */
-static unsigned
-take_answers(struct room *room, struct room_post **posts, const struct repo_post *stored,
-             size_t count, size_t *at, struct room_answer *out)
-{
-    unsigned taken = 0;
-
-    out->member = posts[*at]->head.membership->member;
-    out->count = 0;
-    out->is_given = false;
-    for (; *at < count && out->count < ANSWERS_MAX &&
-           posts[*at]->head.membership->member == out->member;
-         (*at)++, taken++) {
-        struct message *message = answer(room, posts[*at], &stored[*at]);
-        if (message != NULL)
-            out->messages[out->count++] = message;
-        free(posts[*at]);
-    }
-    return taken;
-}
-
-/* Has the answer sent, unless that was done, and gives its messages back. */
+/* Answers the posts, those of one sender that follow each other in one go, and frees them. */
 static void
-give_answer(const struct room_answer *answer, unsigned taken)
+answer_all(struct room *room, struct room_post **posts, const struct repo_post *stored,
+           size_t count)
 {
-    struct member *member = answer->member;
+    struct message *answers[STORE_MAX];
 
-    if (answer->count > 0 && !answer->is_given)
-        member->operations->deliver(member, answer->messages, answer->count);
-    for (size_t i = 0; i < answer->count; i++)
-        message_rele(answer->messages[i]);
-    member->operations->answered(member, taken);
+    for (size_t i = 0; i < count;) {
+        struct member *member = posts[i]->head.membership->member;
+        size_t answer_count = 0;
+        unsigned answered = 0;
+        for (; i < count && posts[i]->head.membership->member == member; i++, answered++) {
+            struct message *message = answer(room, posts[i], &stored[i]);
+            if (message != NULL)
+                answers[answer_count++] = message;
+            free(posts[i]);
+        }
+        if (answer_count > 0)
+            member->operations->deliver(member, answers, answer_count);
+        for (size_t k = 0; k < answer_count; k++)
+            message_rele(answers[k]);
+        member->operations->answered(member, answered);
+    }
 }
 
 static bool
@@ -185,32 +173,42 @@ bring_in(struct room *room, struct room_post **posts, const struct repo_post *st
     }
 }
 
+/* Hands out a lone message and what its sender is answered, which goes along where that can be. */
+static void
+hand_out_lone(struct room *room, struct room_post *post, const struct repo_post *stored,
+              struct message *message)
+{
+    struct member *member = post->head.membership->member;
+    struct room_answer given = {.member = member, .message = answer(room, post, stored)};
+
+    free(post);
+    bool was_next = room_hand_out(room, &message, 1, given.message != NULL ? &given : NULL);
+    assert(was_next);
+    if (given.message != NULL && !given.is_given)
+        member->operations->deliver(member, &given.message, 1);
+    if (given.message != NULL)
+        message_rele(given.message);
+    member->operations->answered(member, 1);
+}
+
 /*
  * Answers the posts and frees them, and hands out the messages. Answers come first: meanwhile the
- * senders go on, and what they send makes a batch. That of a lone message in a small room goes along
+ * senders go on, and what they send makes a batch. In a small room that of a lone message goes along
  * with it, which spares a send.
  */
 static void
 hand_out(struct room *room, struct room_post **posts, const struct repo_post *stored, size_t count,
          struct message *const *messages, size_t message_count)
 {
-    struct room_answer answer;
-    unsigned taken = 0;
-    bool goes_along = message_count == 1 && count == 1 && room->member_count <= SMALL_MAX;
-
-    for (size_t i = 0; i < count;) {
-        taken = take_answers(room, posts, stored, count, &i, &answer);
-        if (!goes_along) {
-            give_answer(&answer, taken);
-            taken = 0;
-        }
+    if (count == 1 && message_count == 1 && room->member_count <= SMALL_MAX) {
+        hand_out_lone(room, posts[0], stored, messages[0]);
+        return;
     }
+    answer_all(room, posts, stored, count);
     if (message_count > 0) {
-        bool was_next = room_hand_out(room, messages, message_count, taken > 0 ? &answer : NULL);
+        bool was_next = room_hand_out(room, messages, message_count, NULL);
         assert(was_next);
     }
-    if (taken > 0)
-        give_answer(&answer, taken);
 }
 
 /*
