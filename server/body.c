@@ -100,7 +100,10 @@ body_read(struct server *server, struct mg_connection *connection, cJSON **out)
         return refuse(connection, 415, "415 Unsupported Media Type", "bad-request",
                       "This takes a body of the type application/json.");
     size_t size = server->options->limit_body > 0 ? server->options->limit_body : BODY_MAX;
-    char *buffer = malloc(size);
+    int64_t expected = mg_get_request_info(connection)->content_length;
+    if (expected >= 0 && expected < (int64_t)size)
+        size = (size_t)expected;
+    char *buffer = malloc(size > 0 ? size : 1);
     bool may = atomic_fetch_add(&server->body_readers, 1) < READERS_MAX;
     int status = buffer == NULL || !may ? refuse(connection, 503, "503 Service Unavailable", "busy",
                                                  "The server is busy. Try again.")
