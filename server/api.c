@@ -68,16 +68,31 @@ number_of(const struct mg_connection *connection, const char *key, uint64_t mini
     return *out >= minimum && *out <= SERVER_SEQ_MAX ? 1 : -EINVAL;
 }
 
-/* Finds who asks, who is not kept out by --auth; otherwise as api_identify. */
+/* Finds who reads, who is not kept out by --auth; otherwise as api_check_read and api_identify. */
 static int
-identify_reader(const struct server *server, struct mg_connection *connection, struct identity *out)
+admit_reader(const struct server *server, struct mg_connection *connection, struct identity *out)
 {
     struct event_error error;
 
-    int status = api_identify(server, connection, out);
+    int status = api_check_read(connection);
+    if (status != 0)
+        return status;
+    status = api_identify(server, connection, out);
     const char *refusal = status == 0 && !out->is_account ? guest_refuse(server, &error) : NULL;
     identity_clear(out);
     return refusal != NULL ? api_refuse(connection, refusal, error.code, error.message) : status;
+}
+
+/* Answers with the document, which is let go. */
+static int
+answer_message(struct mg_connection *connection, struct message *message)
+{
+    size_t length;
+    const char *text = message_text(message, &length);
+
+    answer_text(connection, "200 OK", "application/json; charset=utf-8", text, length);
+    message_rele(message);
+    return 200;
 }
 
 /* Reads which page is asked for; false when that makes no sense. */
@@ -103,11 +118,8 @@ serve_messages(struct server *server, struct mg_connection *connection, const ch
     struct identity identity;
     struct history_range range;
     struct message *message;
-    size_t length;
 
-    int status = api_check_read(connection);
-    if (status == 0)
-        status = identify_reader(server, connection, &identity);
+    int status = admit_reader(server, connection, &identity);
     if (status != 0)
         return status;
     if (!range_of(connection, &range))
@@ -118,10 +130,7 @@ serve_messages(struct server *server, struct mg_connection *connection, const ch
         return api_refuse(connection, "403 Forbidden", "not-a-member", "You are not in this room.");
     if (error != 0)
         return api_refuse_unavailable(connection, error, "history-not-read");
-    const char *text = message_text(message, &length);
-    answer_text(connection, "200 OK", "application/json; charset=utf-8", text, length);
-    message_rele(message);
-    return 200;
+    return answer_message(connection, message);
 }
 
 /* Reads the part of the list that is asked for; false when that makes no sense. */
@@ -148,11 +157,8 @@ serve_rooms(struct server *server, struct mg_connection *connection)
     struct identity identity;
     struct listing listing;
     struct message *message;
-    size_t length;
 
-    int status = api_check_read(connection);
-    if (status == 0)
-        status = identify_reader(server, connection, &identity);
+    int status = admit_reader(server, connection, &identity);
     if (status != 0)
         return status;
     if (!listing_of(connection, &listing))
@@ -162,10 +168,7 @@ serve_rooms(struct server *server, struct mg_connection *connection)
         listing_read_rooms(&server->rooms, identity.id, identity.is_admin, &listing, &message);
     if (error != 0)
         return api_refuse_unavailable(connection, error, "rooms-not-read");
-    const char *text = message_text(message, &length);
-    answer_text(connection, "200 OK", "application/json; charset=utf-8", text, length);
-    message_rele(message);
-    return 200;
+    return answer_message(connection, message);
 }
 
 static int
