@@ -95,11 +95,15 @@ api_identify(const struct server *server, struct mg_connection *connection, stru
 }
 
 int
-api_identify_account(const struct server *server, struct mg_connection *connection,
-                     struct identity *out)
+api_admit_account(const struct server *server, struct mg_connection *connection, const char *method,
+                  struct identity *out)
 {
-    int status = api_identify(server, connection, out);
+    int status = api_check_change(server, connection, method);
 
+    if (status != 0)
+        return status;
+    status = api_identify(server, connection, out);
+    identity_clear(out);
     if (status == 0 && !out->is_account)
         status = api_refuse(connection, "403 Forbidden", "no-account", "This is for accounts.");
     return status;

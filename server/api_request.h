@@ -38,9 +38,12 @@ int api_check_change(const struct server *server, struct mg_connection *connecti
 int api_identify(const struct server *server, struct mg_connection *connection,
                  struct identity *out);
 
-/* The same, and answers 403 where that is no account. */
-int api_identify_account(const struct server *server, struct mg_connection *connection,
-                         struct identity *out);
+/*
+ * For what only accounts may change: as api_check_change and api_identify, and answers 403 where that
+ * is no account. *out is cleared already.
+ */
+int api_admit_account(const struct server *server, struct mg_connection *connection,
+                      const char *method, struct identity *out);
 
 /*
  * Answers with the document, which is freed, and may be NULL when memory is out. `status` may have

@@ -85,12 +85,9 @@ invitation_api_serve(struct server *server, struct mg_connection *connection)
     struct identity identity;
     cJSON *body = NULL;
 
-    int status = api_check_change(server, connection, "POST");
-    if (status == 0)
-        status = api_identify_account(server, connection, &identity);
+    int status = api_admit_account(server, connection, "POST", &identity);
     if (status != 0)
         return status;
-    identity_clear(&identity);
     if (!identity.is_admin)
         return api_refuse(connection, "403 Forbidden", "forbidden", "This is for admins.");
     status = body_read(server, connection, &body);

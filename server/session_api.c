@@ -167,12 +167,9 @@ session_api_revoke(struct server *server, struct mg_connection *connection, cons
     struct identity identity;
     char *end;
 
-    int status = api_check_change(server, connection, "DELETE");
-    if (status == 0)
-        status = api_identify_account(server, connection, &identity);
+    int status = api_admit_account(server, connection, "DELETE", &identity);
     if (status != 0)
         return status;
-    identity_clear(&identity);
     errno = 0;
     long long value = strtoll(number, &end, 10);
     bool is_number = number[0] >= '1' && number[0] <= '9' && *end == '\0' && errno == 0;
@@ -189,12 +186,9 @@ session_api_revoke_others(struct server *server, struct mg_connection *connectio
 {
     struct identity identity;
 
-    int status = api_check_change(server, connection, "POST");
-    if (status == 0)
-        status = api_identify_account(server, connection, &identity);
+    int status = api_admit_account(server, connection, "POST", &identity);
     if (status != 0)
         return status;
-    identity_clear(&identity);
     int error =
         repo_sessions_revoke(server->repo, identity.id, identity.session, clock_realtime_ms());
     if (error != 0)
@@ -271,12 +265,9 @@ session_api_password(struct server *server, struct mg_connection *connection)
     struct identity identity;
     cJSON *body = NULL;
 
-    int status = api_check_change(server, connection, "POST");
-    if (status == 0)
-        status = api_identify_account(server, connection, &identity);
+    int status = api_admit_account(server, connection, "POST", &identity);
     if (status != 0)
         return status;
-    identity_clear(&identity);
     status = body_read(server, connection, &body);
     if (status == 0)
         status = serve_password(server, connection, &identity, body);
