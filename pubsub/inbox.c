@@ -1,8 +1,11 @@
 #include "pubsub/inbox.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/eventfd.h>
 #include <time.h>
+
+#include "pubsub/lock.h"
 
 #define BACKLOG_FAIR 1024u /* messages; up to here nobody needs to wait for the subscriber */
 

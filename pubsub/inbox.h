@@ -7,7 +7,6 @@
 #ifndef PUBSUB_INBOX_H
 #define PUBSUB_INBOX_H
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,13 +27,6 @@ struct inbox {
     bool nudged;                 /* [m] */
     bool stopped;                /* [m] */
 };
-
-/* Checks the result of a call that cannot fail. */
-static inline void
-must(int error)
-{
-    assert(error == 0);
-}
 
 /*
  * These two need no mutex: nobody else knows the inbox yet, or any more. `wake` is the eventfd of a

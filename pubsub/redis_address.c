@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "pubsub/clock.h"
+#include "pubsub/lock.h"
 #include "pubsub/redis_url.h"
 
 #define ADDRESSES_MAX   8u
@@ -31,33 +32,16 @@ struct redis_addresses {
     struct redis_address found[ADDRESSES_MAX];           /* [m] */
 };
 
-static void
-lock(struct redis_addresses *addresses)
-{
-    int error = pthread_mutex_lock(&addresses->mutex);
-
-    assert(error == 0);
-}
-
-static void
-unlock(struct redis_addresses *addresses)
-{
-    int error = pthread_mutex_unlock(&addresses->mutex);
-
-    assert(error == 0);
-}
-
 /* Gives the reference back; the mutex is held, and is not after that. */
 static void
 release(struct redis_addresses *addresses)
 {
     bool is_last = --addresses->references == 0;
 
-    unlock(addresses);
+    mutex_unlock(&addresses->mutex);
     if (!is_last)
         return;
-    int error = pthread_mutex_destroy(&addresses->mutex);
-    assert(error == 0);
+    must(pthread_mutex_destroy(&addresses->mutex));
     free(addresses);
 }
 
@@ -92,7 +76,7 @@ lookup_main(void *argument)
     struct redis_address found[ADDRESSES_MAX];
     size_t count = look_up(addresses, 0, found);
 
-    lock(addresses);
+    mutex_lock(&addresses->mutex);
     if (count > 0) {
         memcpy(addresses->found, found, count * sizeof(found[0]));
         addresses->count = count;
@@ -111,34 +95,28 @@ look_up_again(struct redis_addresses *addresses)
 {
     pthread_attr_t attributes;
     pthread_t thread;
-    int error;
 
     if (addresses->is_fixed || addresses->is_looking ||
         (addresses->looked_up != 0 && clock_now() < addresses->looked_up + LOOKUP_PAUSE_MS))
         return;
-    error = pthread_attr_init(&attributes);
-    assert(error == 0);
-    error = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    assert(error == 0);
+    must(pthread_attr_init(&attributes));
+    must(pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED));
     addresses->is_looking = pthread_create(&thread, &attributes, lookup_main, addresses) == 0;
     addresses->references += addresses->is_looking;
-    error = pthread_attr_destroy(&attributes);
-    assert(error == 0);
+    must(pthread_attr_destroy(&attributes));
 }
 
 int
 redis_addresses_open(const struct redis_url *url, struct redis_addresses **out)
 {
     struct redis_addresses *addresses = calloc(1, sizeof(*addresses));
-    int error;
 
     if (addresses == NULL)
         return -ENOMEM;
     addresses->references = 1;
     memcpy(addresses->host, url->host, sizeof(addresses->host));
     snprintf(addresses->port, sizeof(addresses->port), "%u", url->port);
-    error = pthread_mutex_init(&addresses->mutex, NULL);
-    assert(error == 0);
+    must(pthread_mutex_init(&addresses->mutex, NULL));
     if (url->is_unix) {
         struct sockaddr_un *socket = (struct sockaddr_un *)&addresses->found[0].socket;
         socket->sun_family = AF_UNIX;
@@ -162,7 +140,7 @@ redis_addresses_close(struct redis_addresses **addresses)
     *addresses = NULL;
     if (closing == NULL)
         return;
-    lock(closing);
+    mutex_lock(&closing->mutex);
     release(closing);
 }
 
@@ -171,23 +149,23 @@ redis_addresses_get(struct redis_addresses *addresses, struct redis_address *add
 {
     int error = 0;
 
-    lock(addresses);
+    mutex_lock(&addresses->mutex);
     if (addresses->count == 0 || addresses->is_old)
         look_up_again(addresses);
     if (addresses->count > 0)
         *address = addresses->found[addresses->preferred];
     else
         error = addresses->looked_up == 0 && addresses->is_looking ? -EINPROGRESS : -EHOSTUNREACH;
-    unlock(addresses);
+    mutex_unlock(&addresses->mutex);
     return error;
 }
 
 void
 redis_addresses_avoid(struct redis_addresses *addresses, const struct redis_address *address)
 {
-    lock(addresses);
+    mutex_lock(&addresses->mutex);
     if (addresses->preferred == address->index)
         addresses->preferred = (addresses->preferred + 1) % addresses->count;
     addresses->is_old = true;
-    unlock(addresses);
+    mutex_unlock(&addresses->mutex);
 }

@@ -1,10 +1,10 @@
 #include "pubsub/redis_log.h"
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "pubsub/clock.h"
+#include "pubsub/lock.h"
 
 #define LINE_SIZE (REDIS_URL_PRINT_SIZE + 512)
 
@@ -23,39 +23,18 @@ static const struct {
     [NOTE_NAME] = {"redis-name-refused", 0},
 };
 
-static void
-lock(struct redis_log *log)
-{
-    int error = pthread_mutex_lock(&log->mutex);
-
-    assert(error == 0);
-}
-
-static void
-unlock(struct redis_log *log)
-{
-    int error = pthread_mutex_unlock(&log->mutex);
-
-    assert(error == 0);
-}
-
 void
 redis_log_init(struct redis_log *log, pubsub_log_function function, const struct redis_url *url)
 {
-    int error;
-
     *log = (struct redis_log){.function = function};
     redis_url_print(url, log->url, sizeof(log->url));
-    error = pthread_mutex_init(&log->mutex, NULL);
-    assert(error == 0);
+    must(pthread_mutex_init(&log->mutex, NULL));
 }
 
 void
 redis_log_destroy(struct redis_log *log)
 {
-    int error = pthread_mutex_destroy(&log->mutex);
-
-    assert(error == 0);
+    must(pthread_mutex_destroy(&log->mutex));
 }
 
 void
@@ -75,14 +54,14 @@ redis_log_trouble(struct redis_log *log, enum redis_trouble *own, enum redis_tro
 {
     bool is_first = false;
 
-    lock(log);
+    mutex_lock(&log->mutex);
     if (trouble > *own) {
         if (*own != TROUBLE_NONE)
             log->troubled[*own]--;
         is_first = log->troubled[trouble]++ == 0;
         *own = trouble;
     }
-    unlock(log);
+    mutex_unlock(&log->mutex);
     if (is_first)
         redis_log_tell(log, PUBSUB_WARNING, trouble_events[trouble], detail);
 }
@@ -93,11 +72,11 @@ end_trouble(struct redis_log *log, enum redis_trouble *own)
 {
     enum redis_trouble ended = TROUBLE_NONE;
 
-    lock(log);
+    mutex_lock(&log->mutex);
     if (*own != TROUBLE_NONE && --log->troubled[*own] == 0)
         ended = *own;
     *own = TROUBLE_NONE;
-    unlock(log);
+    mutex_unlock(&log->mutex);
     return ended;
 }
 
@@ -125,11 +104,11 @@ redis_log_note(struct redis_log *log, enum redis_note note, const char *detail)
     int64_t now = clock_now();
     bool is_due;
 
-    lock(log);
+    mutex_lock(&log->mutex);
     is_due = now >= log->next_note[note];
     if (is_due)
         log->next_note[note] = notes[note].pause_ms > 0 ? now + notes[note].pause_ms : INT64_MAX;
-    unlock(log);
+    mutex_unlock(&log->mutex);
     if (is_due)
         redis_log_tell(log, PUBSUB_WARNING, notes[note].event, detail);
 }

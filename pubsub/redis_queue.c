@@ -6,44 +6,25 @@
 #include <sys/eventfd.h>
 
 #include "pubsub/clock.h"
+#include "pubsub/lock.h"
 #include "pubsub/message.h"
 
 #define MESSAGES_MAX ((size_t)65536)
 #define BYTES_MAX    ((size_t)16 * 1024 * 1024)
 
-static void
-lock(struct redis_queue *queue)
-{
-    int error = pthread_mutex_lock(&queue->mutex);
-
-    assert(error == 0);
-}
-
-static void
-unlock(struct redis_queue *queue)
-{
-    int error = pthread_mutex_unlock(&queue->mutex);
-
-    assert(error == 0);
-}
-
 void
 queue_init(struct redis_queue *queue, int wake)
 {
-    int error;
-
     *queue = (struct redis_queue){.wake = wake, .since = clock_wall()};
-    error = pthread_mutex_init(&queue->mutex, NULL);
-    assert(error == 0);
+    must(pthread_mutex_init(&queue->mutex, NULL));
     STAILQ_INIT(&queue->parcels);
 }
 
 void
 queue_destroy(struct redis_queue *queue)
 {
-    int error = pthread_mutex_destroy(&queue->mutex);
-
-    assert(error == 0 && STAILQ_EMPTY(&queue->parcels));
+    assert(STAILQ_EMPTY(&queue->parcels));
+    must(pthread_mutex_destroy(&queue->mutex));
 }
 
 bool
@@ -51,12 +32,12 @@ queue_set_open(struct redis_queue *queue, bool is_open)
 {
     bool has_changed;
 
-    lock(queue);
+    mutex_lock(&queue->mutex);
     has_changed = queue->is_open != is_open;
     queue->is_open = is_open;
     if (has_changed)
         queue->since = clock_wall();
-    unlock(queue);
+    mutex_unlock(&queue->mutex);
     return has_changed;
 }
 
@@ -93,7 +74,7 @@ put_parcel(struct redis_queue *queue, struct parcel *parcel)
 {
     bool is_taken;
 
-    lock(queue);
+    mutex_lock(&queue->mutex);
     is_taken = queue->is_open && queue->messages + parcel->count <= MESSAGES_MAX &&
                queue->bytes + parcel->bytes <= BYTES_MAX;
     if (is_taken) {
@@ -101,12 +82,11 @@ put_parcel(struct redis_queue *queue, struct parcel *parcel)
         queue->messages += parcel->count;
         queue->bytes += parcel->bytes;
         if (queue->is_waited_for) {
-            int error = eventfd_write(queue->wake, 1);
-            assert(error == 0);
+            must(eventfd_write(queue->wake, 1));
             queue->is_waited_for = false;
         }
     }
-    unlock(queue);
+    mutex_unlock(&queue->mutex);
     return is_taken;
 }
 
@@ -135,7 +115,7 @@ queue_take(struct redis_queue *queue)
 {
     struct parcel *parcel;
 
-    lock(queue);
+    mutex_lock(&queue->mutex);
     parcel = STAILQ_FIRST(&queue->parcels);
     if (parcel != NULL) {
         STAILQ_REMOVE_HEAD(&queue->parcels, next);
@@ -143,7 +123,7 @@ queue_take(struct redis_queue *queue)
         queue->bytes -= parcel->bytes;
     }
     queue->is_waited_for = parcel == NULL;
-    unlock(queue);
+    mutex_unlock(&queue->mutex);
     return parcel;
 }
 
@@ -152,18 +132,18 @@ queue_is_empty(struct redis_queue *queue)
 {
     bool is_empty;
 
-    lock(queue);
+    mutex_lock(&queue->mutex);
     is_empty = STAILQ_EMPTY(&queue->parcels);
-    unlock(queue);
+    mutex_unlock(&queue->mutex);
     return is_empty;
 }
 
 void
 queue_status(struct redis_queue *queue, struct pubsub_status *status)
 {
-    lock(queue);
+    mutex_lock(&queue->mutex);
     status->up = queue->is_open;
     status->since = queue->since;
     status->queued = queue->messages;
-    unlock(queue);
+    mutex_unlock(&queue->mutex);
 }

@@ -1,10 +1,12 @@
 #include "pubsub/topic.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "pubsub/lock.h"
 #include "pubsub/pubsub.h"
 
 /* [I] immutable, [b] the topics' mutex, [t] the own mutex */
@@ -13,18 +15,6 @@ struct topic {
     pthread_mutex_t mutex;                                /* [I] */
     LIST_HEAD(subscription_list, subscription) listeners; /* [t] changed with [b] held as well */
 };
-
-static void
-lock(pthread_mutex_t *mutex)
-{
-    must(pthread_mutex_lock(mutex));
-}
-
-static void
-unlock(pthread_mutex_t *mutex)
-{
-    must(pthread_mutex_unlock(mutex));
-}
 
 void
 topics_init(struct topics *topics)
@@ -45,9 +35,9 @@ topics_count_subscriptions(struct topics *topics)
 {
     size_t count;
 
-    lock(&topics->mutex);
+    mutex_lock(&topics->mutex);
     count = topics->subscriptions;
-    unlock(&topics->mutex);
+    mutex_unlock(&topics->mutex);
     return count;
 }
 
@@ -87,16 +77,16 @@ subscription_begin(struct subscription *subscription, struct topics *topics, con
     if (fresh == NULL)
         return -ENOMEM;
     inbox_init(&subscription->inbox, wake);
-    lock(&topics->mutex);
+    mutex_lock(&topics->mutex);
     found = tsearch(fresh, &topics->tree, compare_topics);
     if (found != NULL) {
         subscription->topic = *found;
         topics->subscriptions++;
-        lock(&subscription->topic->mutex);
+        mutex_lock(&subscription->topic->mutex);
         LIST_INSERT_HEAD(&subscription->topic->listeners, subscription, siblings);
-        unlock(&subscription->topic->mutex);
+        mutex_unlock(&subscription->topic->mutex);
     }
-    unlock(&topics->mutex);
+    mutex_unlock(&topics->mutex);
     if (found == NULL || subscription->topic != fresh)
         topic_free(fresh);
     if (found == NULL)
@@ -110,17 +100,17 @@ subscription_end(struct subscription *subscription, struct topics *topics)
     struct topic *topic = subscription->topic;
     bool is_last;
 
-    lock(&topics->mutex);
+    mutex_lock(&topics->mutex);
     topics->subscriptions--;
-    lock(&topic->mutex);
+    mutex_lock(&topic->mutex);
     LIST_REMOVE(subscription, siblings);
     is_last = LIST_EMPTY(&topic->listeners);
-    unlock(&topic->mutex);
+    mutex_unlock(&topic->mutex);
     if (is_last) {
         const void *parent = tdelete(topic, &topics->tree, compare_topics);
         assert(parent != NULL);
     }
-    unlock(&topics->mutex);
+    mutex_unlock(&topics->mutex);
     if (is_last)
         topic_free(topic);
     inbox_destroy(&subscription->inbox);
@@ -139,19 +129,19 @@ subscription_publish(struct subscription *subscription, struct message *const *m
     struct topic *topic = subscription->topic;
     struct subscription *listener;
 
-    lock(&topic->mutex);
+    mutex_lock(&topic->mutex);
     for (listener = LIST_FIRST(&topic->listeners); listener != NULL;
          listener = LIST_NEXT(listener, siblings))
         inbox_put(&listener->inbox, messages, count);
-    unlock(&topic->mutex);
+    mutex_unlock(&topic->mutex);
 }
 
 void
 subscription_put(struct subscription *subscription, struct message *const *messages, size_t count)
 {
-    lock(&subscription->topic->mutex);
+    mutex_lock(&subscription->topic->mutex);
     inbox_put(&subscription->inbox, messages, count);
-    unlock(&subscription->topic->mutex);
+    mutex_unlock(&subscription->topic->mutex);
 }
 
 bool
@@ -159,9 +149,9 @@ subscription_is_stopped(struct subscription *subscription)
 {
     bool is_stopped;
 
-    lock(&subscription->topic->mutex);
+    mutex_lock(&subscription->topic->mutex);
     is_stopped = subscription->inbox.stopped;
-    unlock(&subscription->topic->mutex);
+    mutex_unlock(&subscription->topic->mutex);
     return is_stopped;
 }
 
@@ -170,9 +160,9 @@ subscription_take(struct subscription *subscription, struct message **messages, 
 {
     int result;
 
-    lock(&subscription->topic->mutex);
+    mutex_lock(&subscription->topic->mutex);
     result = inbox_take(&subscription->inbox, messages, capacity);
-    unlock(&subscription->topic->mutex);
+    mutex_unlock(&subscription->topic->mutex);
     return result;
 }
 
@@ -183,32 +173,32 @@ subscription_receive(struct subscription *subscription, struct message **message
     pthread_mutex_t *mutex = &subscription->topic->mutex;
     int result;
 
-    lock(mutex);
+    mutex_lock(mutex);
     result = inbox_receive(&subscription->inbox, mutex, messages, capacity, timeout_ms);
-    unlock(mutex);
+    mutex_unlock(mutex);
     return result;
 }
 
 void
 subscription_nudge(struct subscription *subscription)
 {
-    lock(&subscription->topic->mutex);
+    mutex_lock(&subscription->topic->mutex);
     inbox_nudge(&subscription->inbox);
-    unlock(&subscription->topic->mutex);
+    mutex_unlock(&subscription->topic->mutex);
 }
 
 void
 subscription_wait_ready(struct subscription *subscription)
 {
-    lock(&subscription->topic->mutex);
+    mutex_lock(&subscription->topic->mutex);
     inbox_wait_ready(&subscription->inbox, &subscription->topic->mutex);
-    unlock(&subscription->topic->mutex);
+    mutex_unlock(&subscription->topic->mutex);
 }
 
 void
 subscription_stop(struct subscription *subscription)
 {
-    lock(&subscription->topic->mutex);
+    mutex_lock(&subscription->topic->mutex);
     inbox_stop(&subscription->inbox);
-    unlock(&subscription->topic->mutex);
+    mutex_unlock(&subscription->topic->mutex);
 }
