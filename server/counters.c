@@ -72,23 +72,31 @@ counters_serve_health(struct server *server, struct mg_connection *connection)
     return status;
 }
 
+/* Reads the one line that a file of proc(5) has; false where it cannot be read. */
+static bool
+read_line(const char *path, char *line, int size)
+{
+    FILE *file = fopen(path, "re");
+
+    if (file == NULL)
+        return false;
+    bool is_read = fgets(line, size, file) != NULL;
+    fclose(file);
+    return is_read;
+}
+
 /* The number of this process's threads, or 0 where it cannot be read: field 20 of proc(5)'s stat. */
 static uint64_t
 thread_count(void)
 {
     char line[1024];
-    uint64_t count = 0;
-    FILE *file = fopen("/proc/self/stat", "re");
 
-    if (file == NULL)
+    if (!read_line("/proc/self/stat", line, sizeof(line)))
         return 0;
-    const char *at = fgets(line, sizeof(line), file) != NULL ? strrchr(line, ')') : NULL;
+    const char *at = strrchr(line, ')');
     for (int field = 2; at != NULL && field < 20; field++)
         at = strchr(at + 1, ' ');
-    if (at != NULL)
-        count = strtoull(at, NULL, 10);
-    fclose(file);
-    return count;
+    return at != NULL ? strtoull(at, NULL, 10) : 0;
 }
 
 /* Resident memory in bytes, or 0: the second field of proc(5)'s statm, in pages. */
@@ -96,15 +104,11 @@ static uint64_t
 resident_bytes(void)
 {
     char line[128];
-    uint64_t pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
 
-    if (file == NULL)
+    if (!read_line("/proc/self/statm", line, sizeof(line)))
         return 0;
-    const char *second = fgets(line, sizeof(line), file) != NULL ? strchr(line, ' ') : NULL;
-    if (second != NULL)
-        pages = strtoull(second, NULL, 10);
-    fclose(file);
+    const char *second = strchr(line, ' ');
+    uint64_t pages = second != NULL ? strtoull(second, NULL, 10) : 0;
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
