@@ -55,32 +55,34 @@ read_id(const struct command *command, struct order *order)
     return true;
 }
 
+/* `code` and `unknown` are for an id that nobody can have, `needed` for none at all. */
+static bool
+read_id_of(const struct command *command, const char *id, char out[REPO_ID_SIZE], const char *code,
+           const char *unknown, const char *needed)
+{
+    if (copy_id(id, out))
+        return true;
+    if (id != NULL && *id != '\0')
+        command_refuse(command, code, unknown);
+    else
+        command_refuse(command, "bad-request", needed);
+    return false;
+}
+
 static bool
 read_room(const struct command *command, struct order *order)
 {
-    const char *id = command_target(command);
-
-    if (copy_id(id, order->room_id))
-        return true;
-    if (id != NULL && *id != '\0')
-        command_refuse(command, "no-such-room", "There is no such room.");
-    else
-        command_refuse(command, "bad-request", "`target.id` must be the room's id.");
-    return false;
+    return read_id_of(command, command_target(command), order->room_id, "no-such-room",
+                      "There is no such room.", "`target.id` must be the room's id.");
 }
 
 static bool
 read_user(const struct command *command, struct order *order)
 {
-    const char *id = command_string(cJSON_GetObjectItemCaseSensitive(command->root, "user"), "id");
+    const cJSON *user = cJSON_GetObjectItemCaseSensitive(command->root, "user");
 
-    if (copy_id(id, order->user_id))
-        return true;
-    if (id != NULL && *id != '\0')
-        command_refuse(command, "no-such-user", "There is no user with this id.");
-    else
-        command_refuse(command, "bad-request", "`user.id` must be the user's id.");
-    return false;
+    return read_id_of(command, command_string(user, "id"), order->user_id, "no-such-user",
+                      "There is no user with this id.", "`user.id` must be the user's id.");
 }
 
 static bool
