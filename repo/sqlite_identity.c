@@ -1,5 +1,5 @@
 /* Identities: users who may come back, until their tokens expire. */
-#include "repo/sqlite.h"
+#include "repo/parameter.h"
 #include "repo/write_group.h"
 
 #include <errno.h>
@@ -31,14 +31,10 @@ repo_identity_find(struct repo *repo, const unsigned char hash[REPO_TOKEN_HASH_B
 {
     struct connection *reader = reader_take(repo);
     sqlite3_stmt *statement;
-    int error = statement_get(reader, STATEMENT_IDENTITY_BY_TOKEN,
-                              IDENTITY_SELECT "WHERE token_hash = ?1 AND (expires >= ?2 OR EXISTS "
-                                              "(SELECT 1 FROM user WHERE user.id = identity.id))",
-                              &statement);
-    if (error == 0 &&
-        (sqlite3_bind_blob(statement, 1, hash, REPO_TOKEN_HASH_BYTES, SQLITE_STATIC) ||
-         sqlite3_bind_int64(statement, 2, now)))
-        error = connection_error(reader);
+    int error = statement_with(reader, STATEMENT_IDENTITY_BY_TOKEN,
+                               IDENTITY_SELECT "WHERE token_hash = ?1 AND (expires >= ?2 OR EXISTS "
+                                               "(SELECT 1 FROM user WHERE user.id = identity.id))",
+                               PARAMETERS(with_hash(hash), with_number(now)), &statement);
     if (error == 0)
         error = read_identity(reader, statement, out);
     reader_give(repo, reader);
@@ -50,13 +46,11 @@ repo_identity_find_by_id(struct repo *repo, const char *id, struct repo_identity
 {
     struct connection *reader = reader_take(repo);
     sqlite3_stmt *statement;
-    int error = statement_get(reader, STATEMENT_IDENTITY_BY_ID,
-                              IDENTITY_SELECT "WHERE id = ?1 UNION ALL "
-                                              "SELECT id, name, 9223372036854775807, seen "
-                                              "FROM account WHERE id = ?1",
-                              &statement);
-    if (error == 0 && sqlite3_bind_text(statement, 1, id, -1, SQLITE_STATIC))
-        error = connection_error(reader);
+    int error = statement_with(reader, STATEMENT_IDENTITY_BY_ID,
+                               IDENTITY_SELECT "WHERE id = ?1 UNION ALL "
+                                               "SELECT id, name, 9223372036854775807, seen "
+                                               "FROM account WHERE id = ?1",
+                               PARAMETERS(with_text(id)), &statement);
     if (error == 0)
         error = read_identity(reader, statement, out);
     reader_give(repo, reader);
@@ -77,33 +71,19 @@ struct expiry {
     size_t removed; /* out */
 };
 
-/* Prepares a statement with EXPIRED in it. */
-static int
-get_statement(struct connection *connection, const struct expiry *expiry, enum statement which,
-              const char *sql, sqlite3_stmt **statement)
-{
-    int error = statement_get(connection, which, sql, statement);
-    if (error == 0 && (sqlite3_bind_int64(*statement, 1, expiry->now) ||
-                       sqlite3_bind_int64(*statement, 2, clamp(expiry->limit))))
-        error = connection_error(connection);
-    return error;
-}
-
-/* What is kept of users who cannot come back, under no id that anybody will have again. */
+/* Runs a statement with EXPIRED in it: nobody will have the ids of these users again. */
 static int
 forget(struct connection *connection, const struct expiry *expiry, enum statement which,
        const char *sql)
 {
-    sqlite3_stmt *statement;
-    int error = get_statement(connection, expiry, which, sql, &statement);
-    return error != 0 ? error : statement_run(connection, statement);
+    return statement_do(connection, which, sql,
+                        PARAMETERS(with_number(expiry->now), with_number(clamp(expiry->limit))));
 }
 
 static int
 expire(struct connection *connection, void *argument)
 {
     struct expiry *expiry = argument;
-    sqlite3_stmt *statement;
     /* Last the identities, so that it can be seen until then which these are. */
     int error = forget(connection, expiry, STATEMENT_IDENTITIES_ROLL_EXPIRE,
                        "DELETE FROM roll WHERE user_id IN (" EXPIRED ")");
@@ -117,10 +97,8 @@ expire(struct connection *connection, void *argument)
         error = forget(connection, expiry, STATEMENT_IDENTITIES_BLOCKED_EXPIRE,
                        "DELETE FROM block WHERE blocked_id IN (" EXPIRED ")");
     if (error == 0)
-        error = get_statement(connection, expiry, STATEMENT_IDENTITIES_EXPIRE,
-                              "DELETE FROM identity WHERE id IN (" EXPIRED ")", &statement);
-    if (error == 0)
-        error = statement_run(connection, statement);
+        error = forget(connection, expiry, STATEMENT_IDENTITIES_EXPIRE,
+                       "DELETE FROM identity WHERE id IN (" EXPIRED ")");
     if (error == 0)
         expiry->removed = (size_t)sqlite3_changes(connection->database);
     return error;
@@ -132,7 +110,9 @@ repo_identities_expire(struct repo *repo, int64_t now, size_t limit, size_t *rem
     struct expiry expiry = {.now = now, .limit = limit};
     struct connection *reader = reader_take(repo);
     sqlite3_stmt *statement;
-    int result = get_statement(reader, &expiry, STATEMENT_IDENTITIES_EXPIRED, EXPIRED, &statement);
+    int result =
+        statement_with(reader, STATEMENT_IDENTITIES_EXPIRED, EXPIRED,
+                       PARAMETERS(with_number(now), with_number(clamp(limit))), &statement);
     if (result == 0)
         result = statement_end(reader, statement, statement_row(reader, statement));
     reader_give(repo, reader);

@@ -1,5 +1,5 @@
 /* Leases: an instance that stops renewing its lease loses its users to whoever finds it so. */
-#include "repo/sqlite.h"
+#include "repo/parameter.h"
 #include "repo/write_group.h"
 
 #include <errno.h>
@@ -170,15 +170,10 @@ static int
 expire(struct connection *connection, void *argument)
 {
     struct expiry *expiry = argument;
-    sqlite3_stmt *statement;
     expiry->count = 0;
-    int error = statement_get(connection, STATEMENT_LEASES_EXPIRE,
-                              "DELETE FROM lease WHERE expires < ?1", &statement);
-    if (error != 0)
-        return error;
-    if (sqlite3_bind_int64(statement, 1, expiry->now))
-        return connection_error(connection);
-    error = statement_run(connection, statement);
+    int error =
+        statement_do(connection, STATEMENT_LEASES_EXPIRE, "DELETE FROM lease WHERE expires < ?1",
+                     PARAMETERS(with_number(expiry->now)));
     if (error == 0)
         error = remove_users(connection, expiry);
     return error != 0 ? error : keep_gone(connection, expiry);
@@ -189,16 +184,12 @@ static int
 has_expired(struct repo *repo, int64_t now)
 {
     struct connection *reader = reader_take(repo);
-    sqlite3_stmt *statement;
-    int result = statement_get(reader, STATEMENT_LEASES_EXPIRED,
-                               HOLDERS "SELECT 1 FROM lease WHERE expires < ?1 UNION ALL "
-                                       "SELECT 1 FROM holder WHERE instance NOT IN"
-                                       " (SELECT instance FROM lease) LIMIT 1",
-                               &statement);
-    if (result == 0 && sqlite3_bind_int64(statement, 1, now))
-        result = connection_error(reader);
-    if (result == 0)
-        result = statement_end(reader, statement, statement_row(reader, statement));
+    int64_t one;
+    int result = statement_number(reader, STATEMENT_LEASES_EXPIRED,
+                                  HOLDERS "SELECT 1 FROM lease WHERE expires < ?1 UNION ALL "
+                                          "SELECT 1 FROM holder WHERE instance NOT IN"
+                                          " (SELECT instance FROM lease) LIMIT 1",
+                                  PARAMETERS(with_number(now)), &one);
     reader_give(repo, reader);
     return result;
 }

@@ -1,5 +1,5 @@
 /* The private rooms in which something was said while one of the two was away. */
-#include "repo/sqlite.h"
+#include "repo/parameter.h"
 
 #define LAST_PLACE "SELECT max(place) FROM message WHERE " IN_ROOM("number")
 
@@ -40,11 +40,9 @@ repo_private_missed(struct repo *repo, const char *user_id, int64_t seen, size_t
 {
     struct connection *reader = reader_take(repo);
     sqlite3_stmt *statement;
-    int result = statement_get(reader, STATEMENT_PRIVATE_MISSED, MISSED, &statement);
-    if (result == 0 &&
-        (sqlite3_bind_text(statement, 1, user_id, -1, SQLITE_STATIC) ||
-         sqlite3_bind_int64(statement, 2, seen) || sqlite3_bind_int64(statement, 3, clamp(limit))))
-        result = connection_error(reader);
+    int result = statement_with(
+        reader, STATEMENT_PRIVATE_MISSED, MISSED,
+        PARAMETERS(with_text(user_id), with_number(seen), with_number(clamp(limit))), &statement);
     if (result == 0)
         result = read_missed(reader, statement, each, argument);
     reader_give(repo, reader);

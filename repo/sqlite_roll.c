@@ -1,32 +1,17 @@
 /* The roll of a room: who joined it and did not leave it, whether online or not. */
-#include "repo/sqlite.h"
+#include "repo/parameter.h"
 #include "repo/write_group.h"
 
 #include <errno.h>
-
-/* Prepares a statement whose parameters are the room and the user. */
-static int
-get_statement(struct connection *connection, enum statement which, const char *sql, int64_t room,
-              const char *user_id, sqlite3_stmt **statement)
-{
-    int error = statement_get(connection, which, sql, statement);
-    if (error == 0 && (sqlite3_bind_int64(*statement, 1, room) ||
-                       sqlite3_bind_text(*statement, 2, user_id, -1, SQLITE_STATIC)))
-        error = connection_error(connection);
-    return error;
-}
 
 /* Says whether the user is on the roll: 1, 0 or a negative errno. */
 static int
 is_on(struct connection *connection, int64_t room, const char *user_id)
 {
-    sqlite3_stmt *statement;
-    int error = get_statement(connection, STATEMENT_ROLL_FIND,
-                              "SELECT 1 FROM roll WHERE room = ?1 AND user_id = ?2", room, user_id,
-                              &statement);
-    if (error != 0)
-        return error;
-    return statement_end(connection, statement, statement_row(connection, statement));
+    int64_t one;
+    return statement_number(connection, STATEMENT_ROLL_FIND,
+                            "SELECT 1 FROM roll WHERE room = ?1 AND user_id = ?2",
+                            PARAMETERS(with_number(room), with_text(user_id)), &one);
 }
 
 int
@@ -53,38 +38,28 @@ struct changes {
 int
 roll_remove(struct connection *connection, int64_t room, const char *user_id)
 {
-    sqlite3_stmt *statement;
-    int error = get_statement(connection, STATEMENT_ROLL_REMOVE,
-                              "DELETE FROM roll WHERE room = ?1 AND user_id = ?2", room, user_id,
-                              &statement);
-    return error != 0 ? error : statement_run(connection, statement);
+    return statement_do(connection, STATEMENT_ROLL_REMOVE,
+                        "DELETE FROM roll WHERE room = ?1 AND user_id = ?2",
+                        PARAMETERS(with_number(room), with_text(user_id)));
 }
 
 static int
 add(struct connection *connection, int64_t room, const char *user_id)
 {
-    sqlite3_stmt *statement;
-    int error = get_statement(connection, STATEMENT_ROLL_ADD,
-                              "INSERT INTO roll (room, user_id) VALUES (?1, ?2) "
-                              "ON CONFLICT DO NOTHING",
-                              room, user_id, &statement);
-    return error != 0 ? error : statement_run(connection, statement);
+    return statement_do(connection, STATEMENT_ROLL_ADD,
+                        "INSERT INTO roll (room, user_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                        PARAMETERS(with_number(room), with_text(user_id)));
 }
 
 /* Says whether the room's version is another one: 1, 0 or a negative errno. */
 static int
 is_stale(struct connection *connection, const struct changes *all)
 {
-    sqlite3_stmt *statement;
-    int error =
-        statement_get(connection, STATEMENT_ROLL_VERSION,
-                      "SELECT 1 FROM room WHERE number = ?1 AND rights_version = ?2", &statement);
-    if (error != 0)
-        return error;
-    if (sqlite3_bind_int64(statement, 1, all->room) ||
-        sqlite3_bind_int64(statement, 2, clamp(all->version)))
-        return connection_error(connection);
-    int row = statement_end(connection, statement, statement_row(connection, statement));
+    int64_t one;
+    int row = statement_number(connection, STATEMENT_ROLL_VERSION,
+                               "SELECT 1 FROM room WHERE number = ?1 AND rights_version = ?2",
+                               PARAMETERS(with_number(all->room), with_number(clamp(all->version))),
+                               &one);
     return row < 0 ? row : row == 0;
 }
 
