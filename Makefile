@@ -52,7 +52,7 @@ BARE    := bare_main bare_client bare_room wire
 BENCH   := $(BUILD)/test/bench/chatd-load $(BUILD)/test/bench/chatd-bare
 UNIT    := $(patsubst test/unit/%.c,$(BUILD)/test/unit/%,$(wildcard test/unit/*_test.c))
 PAGE    := $(shell find static -path static/node_modules -prune -o -path static/dist -prune -o -type f -print)
-C_FILES := $(wildcard server/*.[ch] rooms/*.[ch] repo/*.[ch] pubsub/*.[ch] test/unit/*.[ch] test/tools/*.[ch] test/bench/*.[ch] test/fuzz/*.c)
+C_FILES := $(wildcard server/*.[ch] rooms/*.[ch] repo/*.[ch] pubsub/*.[ch] test/unit/*.[ch] test/tools/*.[ch] test/bench/*.[ch] test/fuzz/*.[ch])
 
 .SECONDARY:
 .PHONY: all help test bench asan tsan lint format install clean tests benches page
@@ -167,7 +167,7 @@ fuzz: ## hostile bytes for everything that reads them: SECONDS=60 each
 
 fuzzers: $(FUZZ_TARGETS:%=$(BUILD)/test/fuzz/fuzz_%)
 
-$(BUILD)/test/fuzz/fuzz_%: $(BUILD)/test/fuzz/fuzz_%.o $(FUZZED:%=$(BUILD)/%.o)
+$(BUILD)/test/fuzz/fuzz_%: $(BUILD)/test/fuzz/fuzz_%.o $(BUILD)/test/fuzz/fuzz.o $(FUZZED:%=$(BUILD)/%.o)
 	$(CC) $(LDFLAGS) $(FUZZ_FLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: flags
@@ -186,4 +186,4 @@ install: chatd ## install to $(DESTDIR)$(PREFIX)/bin
 clean: ## remove what was built
 	rm -rf build chatd static/dist
 
--include $(OBJECTS:.o=.d) $(FIXTURES:.o=.d) $(UNIT:=.d) $(BUILD)/server/main.d $(wildcard $(BUILD)/test/bench/*.d)
+-include $(OBJECTS:.o=.d) $(FIXTURES:.o=.d) $(UNIT:=.d) $(BUILD)/server/main.d $(wildcard $(BUILD)/test/bench/*.d $(BUILD)/test/fuzz/*.d)

@@ -4,25 +4,11 @@
 #include "server/body.h"
 #include "server/json_guard.h"
 #include "server/password.h"
+#include "test/fuzz/fuzz.h"
 
 #include <assert.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static unsigned
-depth_of(const cJSON *item)
-{
-    unsigned deepest = 0;
-
-    for (const cJSON *child = item->child; child != NULL; child = child->next) {
-        unsigned depth = depth_of(child);
-        deepest = depth > deepest ? depth : deepest;
-    }
-    return cJSON_IsObject(item) || cJSON_IsArray(item) ? deepest + 1 : deepest;
-}
 
 /* What is said of an account, as it is looked at before it is. */
 static void
@@ -42,16 +28,12 @@ look_at(const cJSON *body)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    /* A copy of exactly that size, so that reading beyond it is found. */
-    char *text = malloc(size > 0 ? size : 1);
+    char *text = fuzz_copy(data, size);
     const char *problem = NULL;
 
-    assert(text != NULL);
-    if (size > 0)
-        memcpy(text, data, size);
     cJSON *body = body_parse(text, size, &problem);
     if (body != NULL) {
-        assert(cJSON_IsObject(body) && depth_of(body) <= JSON_GUARD_DEPTH_MAX);
+        assert(cJSON_IsObject(body) && fuzz_depth(body) <= JSON_GUARD_DEPTH_MAX);
         assert(utf8_is_valid(text, size) && memchr(text, '\0', size) == NULL);
         look_at(body);
     } else {

@@ -1,12 +1,10 @@
 /* An Authorization header, and a Cookie header in the line below it. */
 #include "server/credentials.h"
+#include "test/fuzz/fuzz.h"
 
 #include <assert.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The header that sets a cookie is one line, and its cookie is understood when it comes back. */
 static void
@@ -41,12 +39,8 @@ look_at_cookies(const char *cookies)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *text = malloc(size + 1);
+    char *text = fuzz_string(data, size);
 
-    assert(text != NULL);
-    if (size > 0)
-        memcpy(text, data, size);
-    text[size] = '\0';
     char *cookies = strchr(text, '\n');
     if (cookies != NULL)
         *cookies++ = '\0';

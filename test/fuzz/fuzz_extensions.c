@@ -1,24 +1,18 @@
 /* Sec-WebSocket-Extensions: what is accepted is an offer, and what is answered fits it. */
 #include "server/extensions.h"
+#include "test/fuzz/fuzz.h"
 
 #include <assert.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct extensions extensions = {0};
     struct extensions again = {0};
-    char *text = malloc(size + 1);
+    char *text = fuzz_string(data, size);
 
-    assert(text != NULL);
-    if (size > 0)
-        memcpy(text, data, size);
-    text[size] = '\0';
     int error = extensions_read(&extensions, text);
     assert(extensions.deflates == (extensions.answer[0] != '\0'));
     assert(memchr(extensions.answer, '\0', sizeof(extensions.answer)) != NULL);

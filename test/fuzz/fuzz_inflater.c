@@ -1,9 +1,8 @@
 /* What a client sends compressed: it becomes a text within bounds, or an error, and leaves no trace. */
 #include "server/inflater.h"
+#include "test/fuzz/fuzz.h"
 
 #include <assert.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "pubsub/deflater.h"
@@ -11,8 +10,6 @@
 #include "server/websocket.h"
 
 #define MESSAGE_MAX 4096
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct websocket_event
 expand(struct inflater *inflater, const void *data, size_t size)

@@ -1,28 +1,22 @@
 /* A user's name: what it folds to is text within bounds, and folds to itself. */
 #include "rooms/name_fold.h"
 #include "rooms/utf8.h"
+#include "test/fuzz/fuzz.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NAME_BYTES_MAX 64
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *name = malloc(size + 1);
+    char *name = fuzz_string(data, size);
     char folded[NAME_FOLD_SIZE];
     char again[NAME_FOLD_SIZE];
 
-    assert(name != NULL);
-    if (size > 0)
-        memcpy(name, data, size);
-    name[size] = '\0';
     memset(folded, 'x', sizeof(folded));
     if (name_fold(name, folded) == 0) {
         size_t length = strnlen(folded, sizeof(folded));

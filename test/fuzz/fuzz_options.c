@@ -1,15 +1,13 @@
 /* The command line, one option a line; and the list of origins, which clients are compared with. */
 #include "server/options.h"
 #include "server/origin.h"
+#include "test/fuzz/fuzz.h"
 
 #include <assert.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ARGUMENTS_MAX 16
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -18,13 +16,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *arguments[ARGUMENTS_MAX + 2] = {program};
     struct options options;
     char why[200] = "";
-    char *text = malloc(size + 1);
+    char *text = fuzz_string(data, size);
     int count = 1;
 
-    assert(text != NULL);
-    if (size > 0)
-        memcpy(text, data, size);
-    text[size] = '\0';
     for (char *line = text; line != NULL && count <= ARGUMENTS_MAX;) {
         char *end = strchr(line, '\n');
         if (end != NULL)

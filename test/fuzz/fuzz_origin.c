@@ -1,23 +1,17 @@
 /* The headers Origin and Host, and the list of --origin: no other site gets in by them. */
 #include "server/origin.h"
+#include "test/fuzz/fuzz.h"
 
 #include <assert.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *text = malloc(size + 1);
+    char *text = fuzz_string(data, size);
     char *host;
 
-    assert(text != NULL);
-    if (size > 0)
-        memcpy(text, data, size);
-    text[size] = '\0';
     host = strchr(text, '\n');
     if (host != NULL) {
         *host++ = '\0';

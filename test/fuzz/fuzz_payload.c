@@ -1,16 +1,14 @@
 /* What arrives on the bus: nothing passes without the proof, and behind it nothing is out of bounds. */
 #include "pubsub/payload.h"
 #include "rooms/event.h"
+#include "test/fuzz/fuzz.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CHANNEL "chat:general"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const unsigned char key[PUBSUB_KEY_SIZE] = "whoever has this is an instance";
 
@@ -62,10 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > PAYLOAD_MAX / 2)
         return 0;
-    char *text = malloc(size > 0 ? size : 1);
-    assert(text != NULL);
-    if (size > 0)
-        memcpy(text, data, size);
+    char *text = fuzz_copy(data, size);
     int error = payload_open(&reader, key, CHANNEL, text, size);
     assert(error == -EBADMSG);
     (void)event_general_parse(text, size, &event);

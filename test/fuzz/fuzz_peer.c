@@ -1,17 +1,15 @@
 /* X-Forwarded-For, X-Forwarded-Proto, and the list of --trusted-proxy. */
 #include "server/peer.h"
+#include "test/fuzz/fuzz.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PROXY   "192.0.2.7"
 #define OTHER   "198.51.100.9"
 #define TRUSTED "192.0.2.0/24,2001:db8::/32"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Takes the line off the text, and returns it; NULL: there is none. */
 static const char *
@@ -38,13 +36,9 @@ is_address(const char *address)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *text = malloc(size + 1);
+    char *text = fuzz_string(data, size);
     struct peer peer;
 
-    assert(text != NULL);
-    if (size > 0)
-        memcpy(text, data, size);
-    text[size] = '\0';
     char *rest = text;
     const char *list = next_line(&rest);
     bool is_list = peer_list_is_valid(list);

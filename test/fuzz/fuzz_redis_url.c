@@ -1,13 +1,11 @@
 /* The address of a Redis: what is read of it is whole, and its password is in no word about it. */
 #include "pubsub/redis_url.h"
+#include "test/fuzz/fuzz.h"
 
 #include <assert.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -16,12 +14,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char printed[REDIS_URL_PRINT_SIZE];
     char again[REDIS_URL_PRINT_SIZE];
     char why[200] = "";
-    char *text = malloc(size + 1);
+    char *text = fuzz_string(data, size);
 
-    assert(text != NULL);
-    if (size > 0)
-        memcpy(text, data, size);
-    text[size] = '\0';
     if (redis_url_parse(text, &url, why, sizeof(why)) == 0) {
         assert(strlen(url.host) < sizeof(url.host) && strlen(url.path) < sizeof(url.path));
         assert(strlen(url.user) < sizeof(url.user));

@@ -1,15 +1,12 @@
 /* What a client sends as frames: however it is cut, the same events come of it, within bounds. */
 #include "server/websocket.h"
+#include "test/fuzz/fuzz.h"
 
 #include <assert.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MESSAGE_MAX 4096
 #define INPUT_MAX   16384
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What came of the input: a digest of all events, and how many bytes were taken. */
 struct outcome {
