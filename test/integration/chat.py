@@ -359,6 +359,11 @@ class Client:
         await self.send({"action": "join-room", "message": name})
         return (await self.expect("room-joined", target={"name": name.strip()}))["target"]["id"]
 
+    async def create(self, name, kind="public"):
+        """Creates the room, which must not be there, and returns its id."""
+        await self.send({"action": "create-room", "message": name, "kind": kind})
+        return (await self.expect("room-joined", target={"name": name}))["target"]["id"]
+
     async def resume(self, name, since):
         """Joins the room by name with `since` and returns the answer."""
         await self.send({"action": "join-room", "message": name, "since": since})

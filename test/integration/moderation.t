@@ -20,6 +20,12 @@ async def done(client, action, room, user=None, **fields):
     equal(answer, {**expected, "user": {"id": user}} if user is not None else expected)
 
 
+async def room_of(server, name, *people):
+    """Connects them, and has them join the room, which the first one owns: (room, client, …)."""
+    clients = await connect_all(server, *people)
+    return await join_all(clients, name), *clients
+
+
 async def join_refused(client, name, code, **fields):
     return await client.refused({"action": "join-room", "message": name}, code,
                                 refused="join-room", **fields)
@@ -32,9 +38,7 @@ async def until_member(client, room, other):
 
 @test("who creates a room by joining it owns it, and each is told what it is there")
 async def _(server):
-    ann, bob = await connect_all(server, "Ann", "Bob")
-    room = await ann.join("owned")
-    await bob.join("owned")
+    room, ann, bob = await room_of(server, "owned", "Ann", "Bob")
     for client, role in (ann, "owner"), (bob, "member"):
         joined = client.has("room-joined")[0]
         equal([joined[key] for key in ("role", "kind", "topic", "owner")],
@@ -56,9 +60,7 @@ async def _(server):
 
 @test("who is kicked is out on all its connections, and off the roll; it may come again")
 async def _(server):
-    ann, bob = await connect_all(server, "Ann", "Bob")
-    room = await ann.join("kick")
-    await bob.join("kick")
+    room, ann, bob = await room_of(server, "kick", "Ann", "Bob")
     second = await bob.return_to(server)
     await second.join("kick")
     await done(ann, "kick", room, bob.id)
@@ -82,10 +84,7 @@ async def _(server):
 
 @test("who is banned is out and cannot join, until the ban ends or is lifted")
 async def _(server):
-    ann, bob, eve = await connect_all(server, "Ann", "Bob", "Eve")
-    room = await ann.join("ban")
-    for each in bob, eve:
-        await each.join("ban")
+    room, ann, bob, eve = await room_of(server, "ban", "Ann", "Bob", "Eve")
     await done(ann, "ban", room, bob.id)
     left = await bob.expect("room-left", reason="banned")
     assert "until" not in left, left
@@ -108,9 +107,7 @@ async def _(server):
 
 @test("who is muted reads on, and neither posts, edits nor types, until that ends or is lifted")
 async def _(server):
-    ann, bob = await connect_all(server, "Ann", "Bob")
-    room = await ann.join("mute")
-    await bob.join("mute")
+    room, ann, bob = await room_of(server, "mute", "Ann", "Bob")
     await bob.post(room, "mine")
     await done(ann, "mute", room, bob.id)
     changed = await bob.expect("room-changed", role="member", muted=True)
@@ -140,10 +137,7 @@ async def _(server):
 
 @test("moderators are made and unmade; nobody acts on who is the same or more, nor on oneself")
 async def _(server):
-    ann, bob, eve, zoe = await connect_all(server, "Ann", "Bob", "Eve", "Zoe")
-    room = await ann.join("ranks")
-    for each in bob, eve, zoe:
-        await each.join("ranks")
+    room, ann, bob, eve, zoe = await room_of(server, "ranks", "Ann", "Bob", "Eve", "Zoe")
     await bob.refused(order("kick", room, eve.id), "forbidden", target={"id": room})
     for each in bob, eve:
         await done(ann, "make-moderator", room, each.id)
@@ -172,9 +166,7 @@ async def _(server):
 
 @test("moderators delete what others said; nobody edits it")
 async def _(server):
-    ann, bob = await connect_all(server, "Ann", "Bob")
-    room = await ann.join("tidy")
-    await bob.join("tidy")
+    room, ann, bob = await room_of(server, "tidy", "Ann", "Bob")
     await bob.post(room, "rude")
     await ann.post(room, "hers")
     await ann.refused({"action": "edit-message", "target": {"id": room}, "of": 1, "message": "x"}, "forbidden")
@@ -191,8 +183,7 @@ async def _(server):
 @test("into an invite-only room come who was invited, and who was in it; kicked, one needs it again")
 async def _(server):
     ann, bob, eve = await connect_all(server, "Ann", "Bob", "Eve")
-    await ann.send({"action": "create-room", "message": "closed", "kind": "invite-only"})
-    room = (await ann.expect("room-joined"))["target"]["id"]
+    room = await ann.create("closed", "invite-only")
     error = await join_refused(bob, "closed", "invite-only")
     assert "target" not in error, error
     await bob.refused(order("kick", room, ann.id), "no-such-room")
@@ -220,8 +211,7 @@ async def _(server):
 @test("joining and asking for the past at once does not open an invite-only room")
 async def _(server):
     ann, eve = await connect_all(server, "Ann", "Eve")
-    await ann.send({"action": "create-room", "message": "shut", "kind": "invite-only"})
-    room = (await ann.expect("room-joined"))["target"]["id"]
+    room = await ann.create("shut", "invite-only")
     await ann.post(room, "secret")
     for _ in range(50):
         await eve.send({"action": "join-room", "message": "shut", "since": 0},
@@ -237,9 +227,7 @@ async def _(server):
 
 @test("the topic is set and shown; the room is handed over")
 async def _(server):
-    ann, bob = await connect_all(server, "Ann", "Bob")
-    room = await ann.join("hand-over")
-    await bob.join("hand-over")
+    room, ann, bob = await room_of(server, "hand-over", "Ann", "Bob")
     await bob.refused(order("set-topic", room, message="his"), "forbidden")
     await done(ann, "set-topic", room, message="a \"topic\" \U0001f409")
     for each in ann, bob:
@@ -261,9 +249,7 @@ async def _(server):
 
 @test("of a deleted room everybody is out, nothing is left, and its name is another one's")
 async def _(server):
-    ann, bob = await connect_all(server, "Ann", "Bob")
-    room = await ann.join("deleted")
-    await bob.join("deleted")
+    room, ann, bob = await room_of(server, "deleted", "Ann", "Bob")
     await fill(ann, room, 40, "some secret text")
     await bob.refused(order("delete-room", room), "forbidden")
     await done(ann, "delete-room", room)
@@ -351,10 +337,7 @@ async def _(server):
 @test("after a restart all of it is as it was")
 async def _():
     first = Server()
-    ann, bob, eve = await connect_all(first, "Ann", "Bob", "Eve")
-    room = await ann.join("kept")
-    for each in bob, eve:
-        await each.join("kept")
+    room, ann, bob, eve = await room_of(first, "kept", "Ann", "Bob", "Eve")
     await done(ann, "make-moderator", room, bob.id)
     await done(bob, "ban", room, eve.id)
     await done(ann, "set-topic", room, message="a topic")

@@ -38,8 +38,7 @@ class Stage:
         self.count += 1
         self.name = f"stage {self.count}"
         founder, actor = self.founder, self.admin if column == "admin" else self.actor
-        await founder.send({"action": "create-room", "message": self.name, "kind": kind})
-        self.room = (await founder.expect("room-joined", target={"name": self.name}))["target"]["id"]
+        self.room = await founder.create(self.name, kind)
         await self.order(founder, "invite", self.victim)
         await self.victim.join(self.name)
         await self.victim.post(self.room, "the victim's")

@@ -75,8 +75,7 @@ async def _():
 @test("invite-only rooms are listed for who is in them, may manage them or is invited")
 async def _(server):
     ann, bob, eve = await connect_all(server, "Ann", "Bob", "Eve")
-    await ann.send({"action": "create-room", "message": "closed", "kind": "invite-only"})
-    room = (await ann.expect("room-joined"))["target"]["id"]
+    room = await ann.create("closed", "invite-only")
 
     async def sees(client):
         return "closed" in [each["name"] for each in (await listed(client, limit=200))["rooms"]]
@@ -156,8 +155,7 @@ async def _(server):
 @test("who asks while its request to join is refused is told nobody")
 async def _(server):
     ann, eve = await connect_all(server, "Ann", "Eve")
-    await ann.send({"action": "create-room", "message": "hidden", "kind": "invite-only"})
-    room = (await ann.expect("room-joined"))["target"]["id"]
+    room = await ann.create("hidden", "invite-only")
     for _ in range(30):
         await eve.send({"action": "join-room", "message": "hidden"},
                        {"action": "room-members", "target": {"id": room}})
