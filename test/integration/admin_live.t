@@ -86,10 +86,10 @@ async def say_all(server):
     await other.join("gone's")
     await gone.post(room, "public hush", "a")
     await other.post(room, "what another one says")
-    await gone.send({"action": "edit-message", "target": {"id": room}, "of": 1, "message": "edited hush", "id": "b"})
+    await gone.send(edit(room, 1, "edited hush", "b"))
     await gone.expect("message-ack", id="b")
     await gone.post(room, "taken-back hush", "c")
-    await gone.send({"action": "delete-message", "target": {"id": room}, "of": 4, "id": "d"})
+    await gone.send(delete(room, 4, "d"))
     await gone.expect("message-ack", id="d")
     private = (await gone.join_private(other.id))["target"]["id"]
     await other.expect("room-joined", target={"id": private})

@@ -424,6 +424,22 @@ def message(room, text, id=None):
     return document
 
 
+def edit(room, of, text, id=None):
+    document = {"action": "edit-message", "target": {"id": room}, "of": of, "message": text}
+    return {**document, "id": id} if id is not None else document
+
+
+def delete(room, of, id=None):
+    document = {"action": "delete-message", "target": {"id": room}, "of": of}
+    return {**document, "id": id} if id is not None else document
+
+
+def order(action, room, user=None, **fields):
+    """What has to do with rights: with an id, for `done` names it."""
+    document = {"action": action, "target": {"id": room}, "id": f"{action}-{time.monotonic_ns()}", **fields}
+    return {**document, "user": {"id": user}} if user is not None else document
+
+
 def chats(client, room):
     """The stored messages of the room, as the client got them: [(seq, text)]."""
     return [(each["seq"], each["message"]) for each in client.received

@@ -5,16 +5,6 @@ import sqlite3
 from redis import *
 
 
-def edit(room, of, text, id=None):
-    document = {"action": "edit-message", "target": {"id": room}, "of": of, "message": text}
-    return {**document, "id": id} if id is not None else document
-
-
-def delete(room, of, id=None):
-    document = {"action": "delete-message", "target": {"id": room}, "of": of}
-    return {**document, "id": id} if id is not None else document
-
-
 async def acked(client, document):
     """Sends what has an id, and returns its ack."""
     await client.send(document)

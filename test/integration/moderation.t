@@ -6,11 +6,6 @@ import sqlite3
 from redis import *
 
 
-def order(action, room, user=None, **fields):
-    document = {"action": action, "target": {"id": room}, "id": f"{action}-{time.monotonic_ns()}", **fields}
-    return {**document, "user": {"id": user}} if user is not None else document
-
-
 async def done(client, action, room, user=None, **fields):
     """Has it done, and returns once it is stored."""
     document = order(action, room, user, **fields)
@@ -113,11 +108,11 @@ async def _(server):
     changed = await bob.expect("room-changed", role="member", muted=True)
     assert "until" not in changed, changed
     await bob.refused(message(room, "may I", "x"), "muted", id="x")
-    await bob.refused({"action": "edit-message", "target": {"id": room}, "of": 1, "message": "x"}, "muted")
+    await bob.refused(edit(room, 1, "x"), "muted")
     await bob.refused({"action": "typing", "target": {"id": room}}, "muted", refused="typing")
     await ann.post(room, "listen")
     await bob.expect("send-message", message="listen", seq=2)
-    await bob.send({"action": "delete-message", "target": {"id": room}, "of": 1, "id": "d"})
+    await bob.send(delete(room, 1, "d"))
     equal((await bob.expect("message-ack", id="d"))["seq"], 3)
     second = await bob.return_to(server)
     await second.join("mute")
@@ -169,13 +164,13 @@ async def _(server):
     room, ann, bob = await room_of(server, "tidy", "Ann", "Bob")
     await bob.post(room, "rude")
     await ann.post(room, "hers")
-    await ann.refused({"action": "edit-message", "target": {"id": room}, "of": 1, "message": "x"}, "forbidden")
-    await ann.send({"action": "delete-message", "target": {"id": room}, "of": 1, "id": "d"})
+    await ann.refused(edit(room, 1, "x"), "forbidden")
+    await ann.send(delete(room, 1, "d"))
     equal((await ann.expect("message-ack", id="d"))["seq"], 3)
     await bob.expect("delete-message", of=1, sender={"id": ann.id})
-    await bob.refused({"action": "delete-message", "target": {"id": room}, "of": 2}, "forbidden")
+    await bob.refused(delete(room, 2), "forbidden")
     await done(ann, "make-moderator", room, bob.id)
-    await bob.send({"action": "delete-message", "target": {"id": room}, "of": 2, "id": "d"})
+    await bob.send(delete(room, 2, "d"))
     equal((await bob.expect("message-ack", id="d"))["seq"], 4)
     await close_all(ann, bob)
 

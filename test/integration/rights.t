@@ -181,7 +181,7 @@ async def _():
         room = (await admin.join_private(stage.victim.id))["target"]["id"]
         await stage.victim.expect("room-joined", target={"id": room})
         await stage.victim.post(room, "mine")
-        await admin.refused({"action": "delete-message", "target": {"id": room}, "of": 1}, "forbidden")
+        await admin.refused(delete(room, 1), "forbidden")
         await admin.refused({"action": "kick", "target": {"id": room}, "user": {"id": stage.victim.id}},
                             "no-such-room")
         await close_all(stage.founder, stage.victim, stage.actor, stage.admin)

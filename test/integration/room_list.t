@@ -3,11 +3,6 @@
 from redis import *
 
 
-def order(action, room, user=None, **fields):
-    document = {"action": action, "target": {"id": room}, "id": f"{action}-{time.monotonic_ns()}", **fields}
-    return {**document, "user": {"id": user}} if user is not None else document
-
-
 async def done(client, document):
     await client.send(document)
     return await client.expect("done", id=document["id"])
@@ -179,7 +174,7 @@ async def _():
             if redis == "without":
                 cluster.redis.kill()
             await bob.refused(message(room, "listen", "x"), "blocked", id="x", target={"id": room})
-            await bob.refused({"action": "edit-message", "target": {"id": room}, "of": 1, "message": "x"}, "blocked")
+            await bob.refused(edit(room, 1, "x"), "blocked")
             second = await bob.return_to(cluster.servers[0])
             await second.refused({"action": "join-room-private", "message": ann.id}, "blocked")
             last = (await ann.post(room, "I still can"))["seq"]
