@@ -79,6 +79,13 @@ may_ask(struct server *server, struct mg_connection *connection)
     return false;
 }
 
+/* Else civetweb reads what nobody asked for of a body to its end, however long that takes. */
+static void
+leave_body(struct mg_connection *connection)
+{
+    mg_disable_connection_keep_alive(connection);
+}
+
 /* Every request comes here first; returns 1 where it was answered. */
 static int
 handle_begin(struct mg_connection *connection)
@@ -90,9 +97,10 @@ handle_begin(struct mg_connection *connection)
         const struct timespec moment = {.tv_nsec = 1000000};
         (void)nanosleep(&moment, NULL);
     }
-    if (!may_ask(http->server, connection))
-        return 1;
-    return upgrade_answers(&http->upgrade, connection) ? 1 : 0;
+    if (may_ask(http->server, connection) && !upgrade_answers(&http->upgrade, connection))
+        return 0;
+    leave_body(connection);
+    return 1;
 }
 
 static void
@@ -108,6 +116,7 @@ handle_request(struct mg_connection *connection, void *argument)
     struct http *http = argument;
     const struct mg_request_info *request = mg_get_request_info(connection);
 
+    leave_body(connection);
     if (request->local_uri != NULL && strcmp(request->local_uri, "/ws") == 0)
         return upgrade_refuse_plain(&http->upgrade, connection);
     if (request->local_uri != NULL && strcmp(request->local_uri, "/healthz") == 0)

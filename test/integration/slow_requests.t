@@ -105,6 +105,23 @@ def _(server):
         assert each.answer().startswith(b"HTTP/1.1 408 ")
 
 
+@test("a body that does not come keeps nobody else waiting, whether somebody wants it or not")
+def _(server):
+    rest = b"Host: localhost\r\nContent-Type: application/json\r\nContent-Length: 50000\r\n\r\n{"
+    chunked = b"Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1"
+    waiting = []
+    for line in [b"POST /api/login", b"POST /api/logout", b"POST /nowhere", b"GET /healthz", b"GET /",
+                 b"GET /ws?name=A"]:
+        for each in [rest, rest.replace(b"json", b"xml"), rest.replace(b"50000", b"5000000"),
+                     chunked]:
+            waiting += [Plain(server, line + b" HTTP/1.1\r\n" + each) for _ in range(20)]
+            # Its time is over only after five seconds.
+            equal(server.request("/healthz", limit=4 * PATIENCE)[0], 200)
+    for each in waiting:
+        answer = each.answer()
+        assert answer.startswith(b"HTTP/1.1 "), f"who is refused is told so: {answer}"
+
+
 @test("a server that stops ends them")
 async def _():
     with Server() as server:
