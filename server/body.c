@@ -4,6 +4,7 @@
 #include "rooms/lock.h"
 #include "server/answer.h"
 #include "server/options.h"
+#include "server/peer.h"
 #include "server/server.h"
 
 #include <civetweb.h>
@@ -17,6 +18,7 @@
 #define BODY_MAX    (1 << 20) /* without a limit */
 #define READ_MS     5000      /* for all of it */
 #define READERS_MAX 8         /* workers that wait for bodies at a time: half of them */
+#define ADDRESS_MAX 3         /* and those of one address among them */
 #define JSON_TYPE   "application/json"
 
 static bool
@@ -93,6 +95,24 @@ read_text(struct server *server, struct mg_connection *connection, char *buffer,
     return 0;
 }
 
+/* Whether one more may be waited for. If so, *holder is to be given back. */
+static bool
+may_wait(struct server *server, const struct mg_connection *connection,
+         struct counted_holder **holder)
+{
+    struct peer peer;
+
+    peer_of(connection, server->options->trusted_proxy, &peer);
+    if (counted_take(server->limits.bodies, peer.key, sizeof(peer.key), 1, ADDRESS_MAX, holder) !=
+        0)
+        return false;
+    if (atomic_fetch_add(&server->body_readers, 1) < READERS_MAX)
+        return true;
+    atomic_fetch_sub(&server->body_readers, 1);
+    counted_give(server->limits.bodies, holder, 1);
+    return false;
+}
+
 int
 body_read(struct server *server, struct mg_connection *connection, cJSON **out)
 {
@@ -104,11 +124,15 @@ body_read(struct server *server, struct mg_connection *connection, cJSON **out)
     if (expected >= 0 && expected < (int64_t)size)
         size = (size_t)expected;
     char *buffer = malloc(size > 0 ? size : 1);
-    bool may = atomic_fetch_add(&server->body_readers, 1) < READERS_MAX;
-    int status = buffer == NULL || !may ? refuse(connection, 503, "503 Service Unavailable", "busy",
-                                                 "The server is busy. Try again.")
-                                        : read_text(server, connection, buffer, size, out);
-    atomic_fetch_sub(&server->body_readers, 1);
+    struct counted_holder *holder = NULL;
+    bool may = buffer != NULL && may_wait(server, connection, &holder);
+    int status = !may ? refuse(connection, 503, "503 Service Unavailable", "busy",
+                               "The server is busy. Try again.")
+                      : read_text(server, connection, buffer, size, out);
+    if (may) {
+        atomic_fetch_sub(&server->body_readers, 1);
+        counted_give(server->limits.bodies, &holder, 1);
+    }
     free(buffer);
     return status;
 }

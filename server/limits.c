@@ -81,6 +81,8 @@ limits_open(struct limits *limits, const struct options *options)
         error = counted_open(&limits->connections);
     if (error == 0)
         error = counted_open(&limits->rooms);
+    if (error == 0)
+        error = counted_open(&limits->bodies);
     if (error != 0)
         limits_close(limits);
     return error;
@@ -99,6 +101,7 @@ limits_close(struct limits *limits)
     failure_limit_close(&limits->login_addresses);
     counted_close(&limits->connections);
     counted_close(&limits->rooms);
+    counted_close(&limits->bodies);
 }
 
 void

@@ -38,6 +38,7 @@ enum limit {
 struct limits {
     struct counted *connections;           /* by address */
     struct counted *rooms;                 /* by user */
+    struct counted *bodies;                /* by address; requests whose body is waited for */
     struct rate_limit *connects;           /* by address */
     struct rate_limit *messages;           /* by user; posts and what is like them */
     struct rate_limit *joins;              /* by user */

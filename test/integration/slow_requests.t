@@ -1,5 +1,7 @@
 #!/usr/bin/python3 -B
 """Requests that do not come to their end: nobody else waits for them, and they end."""
+import select
+
 from chat import *
 
 WAITING_MAX = 256
@@ -9,8 +11,9 @@ HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 class Plain:
     """A connection that says what it is told to."""
 
-    def __init__(self, server, data=b""):
-        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT)
+    def __init__(self, server, data=b"", source="127.0.0.1"):
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT,
+                                               source_address=(source, 0))
         self.send(data)
 
     def send(self, data):
@@ -110,8 +113,7 @@ def _(server):
     rest = b"Host: localhost\r\nContent-Type: application/json\r\nContent-Length: 50000\r\n\r\n{"
     chunked = b"Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1"
     waiting = []
-    for line in [b"POST /api/login", b"POST /api/logout", b"POST /nowhere", b"GET /healthz", b"GET /",
-                 b"GET /ws?name=A"]:
+    for line in [b"POST /api/login", b"POST /nowhere", b"GET /healthz", b"GET /", b"GET /ws?name=A"]:
         for each in [rest, rest.replace(b"json", b"xml"), rest.replace(b"50000", b"5000000"),
                      chunked]:
             waiting += [Plain(server, line + b" HTTP/1.1\r\n" + each) for _ in range(20)]
@@ -120,6 +122,23 @@ def _(server):
     for each in waiting:
         answer = each.answer()
         assert answer.startswith(b"HTTP/1.1 "), f"who is refused is told so: {answer}"
+
+
+@test("whose bodies do not come has others of the same address wait, and nobody else")
+def _(server):
+    request = b"POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    slow = [Plain(server, request + b"Content-Length: 50000\r\n\r\n{") for _ in range(8)]
+    refused = [each for each in slow if select.select([each.socket], [], [], 1)[0]]
+    equal(len(refused), 5, "those who are not waited for")
+    for each in refused:
+        assert each.answer().startswith(b"HTTP/1.1 503 ")
+    whole = Plain(server, request + b"Content-Length: 2\r\n\r\n{}", source="127.0.0.2")
+    assert whole.answer().startswith(b"HTTP/1.1 400 "), "another address is served"
+    for each in slow:
+        if each not in refused:
+            assert each.answer().startswith(b"HTTP/1.1 408 ")
+    assert Plain(server, request + b"Content-Length: 2\r\n\r\n{}").answer().startswith(
+        b"HTTP/1.1 400 "), "later this one is, too"
 
 
 @test("a server that stops ends them")
