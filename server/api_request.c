@@ -4,6 +4,7 @@
 #include "rooms/log.h"
 #include "server/answer.h"
 #include "server/credentials.h"
+#include "server/guest.h"
 #include "server/identity.h"
 #include "server/options.h"
 #include "server/origin.h"
@@ -82,10 +83,13 @@ refuse_token(struct mg_connection *connection, const struct identity *identity)
 int
 api_identify(const struct server *server, struct mg_connection *connection, struct identity *out)
 {
+    struct event_error refusal;
     int error = identity_find(server, connection, out);
 
-    if (error == 0)
-        return 0;
+    if (error == 0) {
+        const char *line = out->is_account ? NULL : guest_refuse_name(server, out, &refusal);
+        return line == NULL ? 0 : api_refuse(connection, line, refusal.code, refusal.message);
+    }
     if (error == -ENODATA || error == -EACCES)
         return refuse_token(connection, out);
     if (error == -EPERM)

@@ -33,7 +33,7 @@ int api_check_change(const struct server *server, struct mg_connection *connecti
 
 /*
  * Finds who asks. Answers 401 where nobody is known by what the request has, 403 where that one is
- * banned, or 503. The caller clears *out. Blocks on the repository for a read.
+ * banned, 409 where it is a guest whose name is an account's by now, or 503. The caller clears *out. Blocks on the repository for a read.
  */
 int api_identify(const struct server *server, struct mg_connection *connection,
                  struct identity *out);

@@ -39,19 +39,13 @@ guest_refuse(const struct server *server, struct event_error *error)
                   "This server is for those who have an account.");
 }
 
-/*
- * Whether a guest may have the name that it has. A page is let in all the same, since it would not
- * see the status: where its arrival is stored it is turned away, with a document that says why.
- */
-static const char *
-check_name(const struct server *server, const struct mg_connection *connection,
-           const struct identity *guest, struct event_error *error)
+const char *
+guest_refuse_name(const struct server *server, const struct identity *guest,
+                  struct event_error *error)
 {
     struct repo_account account;
 
     if (guest->folded[0] == '\0') /* the name of no account */
-        return NULL;
-    if (mg_get_header(connection, "Origin") != NULL)
         return NULL;
     int result = repo_account_find_by_name(server->repo, guest->folded, &account);
     explicit_bzero(account.password, sizeof(account.password));
@@ -61,6 +55,19 @@ check_name(const struct server *server, const struct mg_connection *connection,
         return refuse_unavailable(error, result);
     return refuse(error, "409 Conflict", "name-taken",
                   "This name is an account's. Sign in, or take another one.");
+}
+
+/*
+ * As guest_refuse_name for who connects. A page is let in all the same, since it would not see the
+ * status: where its arrival is stored it is turned away, with a document that says why.
+ */
+static const char *
+check_name(const struct server *server, const struct mg_connection *connection,
+           const struct identity *guest, struct event_error *error)
+{
+    bool is_page = mg_get_header(connection, "Origin") != NULL;
+
+    return is_page ? NULL : guest_refuse_name(server, guest, error);
 }
 
 /* Makes a new guest; `has_token`: the request has one that is of no use. */

@@ -16,6 +16,10 @@ struct server;
 /* Whether --auth lets guests in at all. Does not block. */
 const char *guest_refuse(const struct server *server, struct event_error *error);
 
+/* Whether the guest's name has become an account's. Blocks on the repository for a read. */
+const char *guest_refuse_name(const struct server *server, const struct identity *guest,
+                              struct event_error *error);
+
 /*
  * Finds whom the request's token stands for, or else makes a new guest of the query's `name`. The
  * caller clears *out. Blocks on the repository, for reads. That nobody gets past this with a name of

@@ -46,12 +46,16 @@ async def _(server):
 async def _(server):
     away, here = await Client.connect(server, "Zoë"), await Client.connect(server, "ZOË")
     other = await Client.connect(server, "Zoe")
+    room = await away.join("before")
     await away.close()
+    equal(ask(server, "GET", f"rooms/{room}/messages", token=away.token).status, 200)
     account = register(server, "Zoe\u0308")
     await ended(here, "name-taken")
     for guest in away, here:
         equal(refused_upgrade(server, f"bearer={guest.token}"), (409, "name-taken"))
         equal(refused_upgrade(server, headers={"Authorization": f"Bearer {guest.token}"}), (409, "name-taken"))
+        for path in "me", "rooms", f"rooms/{room}/messages":
+            refused(ask(server, "GET", path, token=guest.token), 409, "name-taken")
     owner = await connect_as(server, account["token"])
     equal(owner.name, "Zoe\u0308")
     await other.round_trip()
