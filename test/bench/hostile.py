@@ -146,6 +146,16 @@ class Half(Attacker):
         return b"GET / HTTP/1.1\r\nX: "[turn:turn + 1] or b"x"
 
 
+class Body(Attacker):
+    """Sends a body that has no end, whether somebody wants one or not."""
+    upgrades = False
+
+    def turn(self, turn):
+        line = b"POST /api/login" if self.number % 20 < 10 else b"GET /healthz"
+        head = b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n"
+        return line + head if turn == 0 else b" "
+
+
 class Trickle(Attacker):
     """Sends a frame byte by byte."""
 
@@ -213,7 +223,7 @@ class MalformedFrames(Attacker):
         return self.random.choice(MALFORMED_FRAMES)
 
 
-KINDS = (Silent, Half, Trickle, Fragments, Deaf, Flood, Joins, Malformed, MalformedFrames, MalformedFrames)
+KINDS = (Silent, Half, Trickle, Fragments, Deaf, Flood, Joins, Malformed, MalformedFrames, Body)
 
 
 class World:
