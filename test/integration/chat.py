@@ -459,6 +459,17 @@ async def close_all(*clients):
         await each.close()
 
 
+async def leave_anyhow(client, choice):
+    """Ends its connection, answered before or not, in good order or not."""
+    if choice.random() < 0.5:
+        await client.round_trip()
+    if choice.random() < 0.5:
+        client.websocket.transport.abort()
+        await client.reader
+    else:
+        await client.close()
+
+
 def online(client):
     """The client's list as it follows from what it was told; a wrong step fails."""
     users = {}

@@ -30,8 +30,7 @@ async def _():
 @test("it is Redis that brings what is said elsewhere, not the repository")
 async def _():
     with Cluster(2) as cluster:
-        ann = await Client.connect(cluster.servers[0], "Ann")
-        bob = await Client.connect(cluster.servers[1], "Bob")
+        ann, bob = await connect_each(cluster, "Ann", "Bob")
         room = await join_all((ann, bob), "bus")
         await cluster.until_ok()
         # A subscription that begins reads what is stored; from here on it has.
@@ -50,8 +49,7 @@ async def _():
 @test("who comes to a room, or leaves it, is told on the other instance, once")
 async def _():
     with Cluster(2) as cluster:
-        ann = await Client.connect(cluster.servers[0], "Ann")
-        bob = await Client.connect(cluster.servers[1], "Bob")
+        ann, bob = await connect_each(cluster, "Ann", "Bob")
         room = await join_all((ann, bob), "notices")
         await cluster.until_ok()
         carl = await Client.connect(cluster.servers[1], "Carl")
@@ -110,8 +108,7 @@ async def _():
 @test("a private chat with one who has just left the other instance waits for the return")
 async def _():
     with Cluster(2) as cluster:
-        ann = await Client.connect(cluster.servers[0], "Ann")
-        bob = await Client.connect(cluster.servers[1], "Bob")
+        ann, bob = await connect_each(cluster, "Ann", "Bob")
         await ann.expect("user-join", sender={"id": bob.id})
         await bob.close()
         await ann.expect("user-left", sender={"id": bob.id})
@@ -136,13 +133,7 @@ async def _():
                 if turn == 3:
                     clients.append(client)
                     return
-                if choice.random() < 0.5:
-                    await client.round_trip()
-                if choice.random() < 0.5:
-                    client.websocket.transport.abort()
-                    await client.reader
-                else:
-                    await client.close()
+                await leave_anyhow(client, choice)
 
         await asyncio.gather(*(come_and_go(number) for number in range(15)))
         expected = {each.id: each.name for each in clients}
@@ -165,8 +156,7 @@ async def _():
 @test("two instances that make the same 100 rooms at once give them the same ids")
 async def _():
     with Cluster(2) as cluster:
-        ann = await Client.connect(cluster.servers[0], "Ann")
-        bob = await Client.connect(cluster.servers[1], "Bob")
+        ann, bob = await connect_each(cluster, "Ann", "Bob")
         names = [f"room {i}" for i in range(100)]
 
         async def joined(client):

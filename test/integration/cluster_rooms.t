@@ -12,8 +12,7 @@ def descriptors(server):
 @test(f"{ROOMS} rooms opened and closed on two instances: threads, descriptors and connections go")
 async def _():
     with Cluster(2, "--room-grace=0") as cluster:
-        ann = await Client.connect(cluster.servers[0], "Ann")
-        bob = await Client.connect(cluster.servers[1], "Bob")
+        ann, bob = await connect_each(cluster, "Ann", "Bob")
 
         def state():
             return ([each.status("Threads") for each in cluster.servers],

@@ -182,8 +182,7 @@ async def _(server):
 @test("on two instances edits and deletes come in one order, with Redis and without")
 async def _():
     with Cluster(2) as cluster:
-        ann, bob = [await Client.connect(server, name)
-                    for server, name in zip(cluster.servers, ("Ann", "Bob"))]
+        ann, bob = await connect_each(cluster, "Ann", "Bob")
         room = await join_all((ann, bob), "both")
         await cluster.until_ok()
         await ann.post(room, "one")

@@ -367,8 +367,7 @@ async def _():
                 cluster.redis.kill()
             for action in "ban", "mute", "kick":
                 name = f"{action} {redis}"
-                ann, bob = [await Client.connect(server, each)
-                            for server, each in zip(cluster.servers, ("Ann", "Bob"))]
+                ann, bob = await connect_each(cluster, "Ann", "Bob")
                 room = await join_all((ann, bob), name)
                 await until_async(lambda: bob.has("room-joined"), "bob is in")
                 flooding = asyncio.create_task(flood(bob, room, name))
@@ -392,8 +391,7 @@ async def _():
 @test("what is decided on one instance is so on the other: roles, topic, the end of the room")
 async def _():
     with Cluster(2) as cluster:
-        ann, bob = [await Client.connect(server, each)
-                    for server, each in zip(cluster.servers, ("Ann", "Bob"))]
+        ann, bob = await connect_each(cluster, "Ann", "Bob")
         room = await join_all((ann, bob), "across")
         for redis in "with", "without":
             if redis == "without":

@@ -46,13 +46,7 @@ async def _(server):
             if turn == 3:
                 stay.append(client)
                 return
-            if choice.random() < 0.5:
-                await client.round_trip()
-            if choice.random() < 0.5:
-                client.websocket.transport.abort()
-                await client.reader
-            else:
-                await client.close()
+            await leave_anyhow(client, choice)
 
     first = await Client.connect(server, "First")
     await asyncio.gather(*(come_and_go(number) for number in range(25)))

@@ -210,6 +210,11 @@ class Cluster:
             self.redis.kill()
 
 
+async def connect_each(cluster, *names):
+    """A client on each of the instances, the first name's on the first one."""
+    return [await Client.connect(server, name) for server, name in zip(cluster.servers, names)]
+
+
 async def join_all(clients, name):
     """All join the room; returns its id."""
     rooms = set([await each.join(name) for each in clients])
@@ -229,8 +234,7 @@ async def all_hear(clients, room, count):
 
 async def pair(cluster, name):
     """Two users on two instances, who know of each other and are in one room: (ann, bob, room)."""
-    ann = await Client.connect(cluster.servers[0], "Ann")
-    bob = await Client.connect(cluster.servers[1], "Bob")
+    ann, bob = await connect_each(cluster, "Ann", "Bob")
     await until_async(lambda: bob.id in online(ann) and ann.id in online(bob), "both are online")
     return ann, bob, await join_all((ann, bob), name)
 

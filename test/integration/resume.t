@@ -191,8 +191,7 @@ async def _():
 @test("resuming on another instance than before, while it talks there too")
 async def _():
     with Cluster(2) as cluster:
-        ann = await Client.connect(cluster.servers[0], "Ann")
-        carl = await Client.connect(cluster.servers[1], "Carl")
+        ann, carl = await connect_each(cluster, "Ann", "Carl")
         bob = await Client.connect(cluster.servers[0], "Bob")
         room = await join_all((ann, carl, bob), "across")
         await cluster.until_ok()
