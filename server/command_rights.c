@@ -91,7 +91,7 @@ read_time(const struct command *command, struct order *order)
     uint64_t seconds = SECONDS_MAX;
 
     if (!command_number(command, "for", 1, &seconds)) {
-        command_refuse(command, "bad-request", "`for` must be a number of seconds from 1.");
+        command_refuse(command, "bad-request", "`for` must be a whole number of seconds from 1.");
         return false;
     }
     order->seconds = seconds < SECONDS_MAX ? (int64_t)seconds : 0;
