@@ -39,7 +39,7 @@ class Scenario:
     cases: list
     goals: list = field(default_factory=list)
     tables: tuple = ("work",)
-    runs: int | None = None  # at most so many, as it takes long
+    runs: int = 5  # unless another number is asked for
     is_named: bool = False  # run only where it is asked for
 
 
