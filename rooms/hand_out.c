@@ -44,6 +44,7 @@ struct parcel {
     struct room_answer *answer; /* or NULL */
 };
 
+/* In one send, which costs more than all else that a member of a small room does. */
 static void
 deliver_with_answer(const struct parcel *parcel)
 {

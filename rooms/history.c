@@ -188,16 +188,13 @@ static bool
 is_in(struct rooms *rooms, const struct repo_room *stored, const char *user_id)
 {
     char key[1 + REPO_ROOM_NAME_SIZE];
-    bool found = false;
 
     snprintf(key, sizeof(key), "r%s", stored->name);
     struct room *room = registry_find(rooms->registry, key);
     if (room == NULL)
         return false;
     lock_take(&room->lock);
-    for (size_t i = 0; i < room->member_count && !found; i++)
-        found = strcmp(room->members[i]->member->id, user_id) == 0 &&
-                strcmp(room->stored.id, stored->id) == 0;
+    bool found = room_has(room, user_id) && strcmp(room->stored.id, stored->id) == 0;
     lock_drop(&room->lock);
     room_rele(room);
     return found;

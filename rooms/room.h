@@ -320,6 +320,12 @@ void membership_free(struct membership *membership);
 /* Stores, publishes and answers the posts, and frees them (room_posts.c); the room's thread only. */
 void room_handle_posts(struct room *room, struct room_post **posts, size_t count);
 
+/*
+ * Whether messages are handed out to a connection of the user on this instance (room_posts.c). With
+ * the room's lock, or from the room's thread; does not block.
+ */
+bool room_has(const struct room *room, const char *user_id);
+
 /* Answers a post with the error, and frees it; a ban or a mute with its end. */
 void room_refuse_post(struct room *room, struct room_post *post, int error);
 

@@ -143,8 +143,8 @@ answer_all(struct room *room, struct room_post **posts, const struct repo_post *
     }
 }
 
-static bool
-is_here(const struct room *room, const char *user_id)
+bool
+room_has(const struct room *room, const char *user_id)
 {
     for (size_t i = 0; i < room->member_count; i++) {
         if (strcmp(room->members[i]->member->id, user_id) == 0)
@@ -168,7 +168,7 @@ bring_in(struct room *room, struct room_post **posts, const struct repo_post *st
         if (told[other] || stored[i].outcome != REPO_STORED)
             continue;
         told[other] = true;
-        if (!is_here(room, room->stored.users[other]))
+        if (!room_has(room, room->stored.users[other]))
             room_invite_other(room, sender, stored[i].seq - 1);
     }
 }
