@@ -195,7 +195,8 @@ export class Room {
     else this.log.resume(base)
     const missed = Math.max(0, base - before)
     this.unread += missed
-    Object.assign(this, { id, status: 'joined', problem: '', out: null, resumeFrom: null, isForgotten: false })
+    Object.assign(this, { id, status: 'joined', problem: '', out: null, resumeFrom: null })
+    this.isForgotten = false
     if (missed > 0 && !this.#isNew) this.#stale = Math.max(before, this.#stale ?? 0)
     this.#isNew = false
     this.#refresh()
