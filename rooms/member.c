@@ -175,16 +175,19 @@ join_key(struct member *member, struct rooms *rooms, const char *key, struct joi
 {
     for (;;) {
         struct room *room;
+        bool is_new;
         int error = join_beforehand(member, key, how.invited, rooms->max_rooms_per_member);
         if (error == -EALREADY)
             return 0;
         if (error == 0)
-            error = registry_run(rooms->registry, key, member, how.makes, &room);
+            error = registry_find_or_add(rooms->registry, key, member, how.makes, &room, &is_new);
         if (error != 0)
             return error;
         error = put_join(member, room, &how, rooms->max_rooms_per_member);
+        if (is_new)
+            registry_start(rooms->registry, room);
         room_rele(room);
-        /* It retired in between, so the registry starts another one. */
+        /* It ended in between, so the registry makes another one. */
         if (error != -ESHUTDOWN)
             return error != -EALREADY ? error : 0;
     }
@@ -214,6 +217,17 @@ join_pair(struct member *member, struct rooms *rooms, const char *other_id, bool
              is_lower ? other_id : member->id);
     return join_key(member, rooms, key,
                     (struct joining){.since = since, .invited = invited, .makes = true});
+}
+
+int
+member_join_anew(struct membership *membership)
+{
+    struct room *room = membership->room;
+
+    return join_key(membership->member, room->rooms, room->key,
+                    (struct joining){.since = membership->since,
+                                     .invited = membership->invited,
+                                     .makes = membership->makes});
 }
 
 int

@@ -101,13 +101,12 @@ find(struct registry *registry, const struct room *like)
     return *node;
 }
 
-/* A room whose thread cannot be started is answered for by whoever asked for it. */
-static int
-start(struct registry *registry, struct room *room)
+void
+registry_start(struct registry *registry, struct room *room)
 {
     int error = room_start(room);
     if (error == 0)
-        return 0;
+        return;
     log_warn(-error, "room-start key=%s", room->key);
     registry_fail(registry, room);
     room_refuse_all(room, error);
@@ -116,21 +115,18 @@ start(struct registry *registry, struct room *room)
     if (registry->alive == 0)
         lock_condition_signal(&registry->empty);
     lock_drop(&registry->lock);
-    return error;
 }
 
 int
-registry_run(struct registry *registry, const char *key, const struct member *opener, bool makes,
-             struct room **out)
+registry_find_or_add(struct registry *registry, const char *key, const struct member *opener,
+                     bool makes, struct room **out, bool *is_new)
 {
     struct room *made = room_new(registry->rooms, key);
     if (made == NULL)
         return -ENOMEM;
     made->makes = makes;
-    if (opener != NULL) {
-        snprintf(made->opener_name, sizeof(made->opener_name), "%s", opener->name);
-        snprintf(made->opener_id, sizeof(made->opener_id), "%s", opener->id);
-    }
+    snprintf(made->opener_name, sizeof(made->opener_name), "%s", opener->name);
+    snprintf(made->opener_id, sizeof(made->opener_id), "%s", opener->id);
 
     int error = 0;
     lock_take(&registry->lock);
@@ -139,12 +135,10 @@ registry_run(struct registry *registry, const char *key, const struct member *op
         error = insert(registry, made);
     lock_drop(&registry->lock);
 
-    if (room == NULL && error == 0) {
-        error = start(registry, made);
-        if (error == 0)
-            room = made;
-    }
-    if (room != made)
+    *is_new = room == NULL && error == 0;
+    if (*is_new)
+        room = made;
+    else
         room_rele(made);
     *out = room;
     return error;

@@ -21,12 +21,20 @@ int registry_open(struct rooms *rooms, struct registry **out);
 void registry_close(struct registry **pointer);
 
 /*
- * Finds the running room, or starts it. `opener` is who asks, and owns a room that is new, if it
- * `makes` one. Any thread; does not wait for the room to open. Returns 0 and the room in *out, held for the caller,
- * or -ESHUTDOWN, -ENFILE, -EAGAIN, -ENOMEM as in member.h.
+ * Finds the running room, or puts a new one in: where *is_new comes back true, the caller owes a
+ * registry_start. `opener` is who asks, and owns a room that is new, if it `makes` one. Any thread;
+ * does not block. Returns 0 and the room in *out, held for the caller, or -ESHUTDOWN, -ENFILE,
+ * -ENOMEM as in member.h.
  */
-int registry_run(struct registry *registry, const char *key, const struct member *opener,
-                 bool makes, struct room **out);
+int registry_find_or_add(struct registry *registry, const char *key, const struct member *opener,
+                         bool makes, struct room **out, bool *is_new);
+
+/*
+ * Starts the new room, once the mail of who asked for it is in: one that cannot be opened answers
+ * what is in its mailbox, and takes nothing more. So it is where no thread can be had, here. Any
+ * thread, which holds no lock; does not wait for the room to open.
+ */
+void registry_start(struct registry *registry, struct room *room);
 
 /*
  * Takes the room out and closes its mailbox, if that is empty. Returns whether it was. From then on

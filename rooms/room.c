@@ -14,11 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_MAX 256 /* posts that are stored in one go */
-#define ROLL_RETRY_MS                                                                              \
-    1000 /* after which changes to the roll that were not stored are tried again */
+#define BATCH_MAX     256   /* posts that are stored in one go */
+#define ROLL_RETRY_MS 1000  /* after which a roll that was not stored is tried again */
 #define SILENCE_MS    30000 /* after which a room gives back the memory that it does not need */
-#define FIRST_MAIL_MS 1000  /* how long a room that nobody has joined yet waits for that */
 
 struct room *
 room_new(struct rooms *rooms, const char *key)
@@ -316,8 +314,7 @@ serve(struct room *room)
     struct stack stack = stack_own();
     bool is_deep = true; /* it was opened */
 
-    /* Whoever asked for the room may not have put the request in yet. */
-    room->empty_since = clock_monotonic_ms() + FIRST_MAIL_MS;
+    room->empty_since = clock_monotonic_ms();
     for (;;) {
         int64_t limit = patience(room);
         bool is_long = is_deep && (limit < 0 || limit > SILENCE_MS);

@@ -287,6 +287,12 @@ void room_invite_other(struct room *room, const struct member *member, uint64_t 
 int member_ask(struct member *member, const char *room_id, struct room_question *question,
                bool at_once);
 
+/*
+ * Joins the room of the membership's name as it asked to at first; the errors are those of member_join.
+ * Any thread, which holds no lock; does not block (member.c).
+ */
+int member_join_anew(struct membership *membership);
+
 /* Gives back what the question holds. Any thread, with the member's lock at most. */
 void question_end(struct room_question *question);
 
@@ -296,8 +302,8 @@ void question_end(struct room_question *question);
 void room_join_anew(struct room *room, struct membership *membership);
 
 /*
- * Answers the request to join with the error and takes the membership off the member's list. Returns
- * whether it is for the caller to free: not when its leave is in the mailbox.
+ * Answers the request to join with the error, or has it made anew, and takes the membership off the
+ * member's list. Returns whether it is for the caller to free: not when its leave is in the mailbox.
  */
 bool room_refuse_join(struct room *room, struct membership *membership, int error);
 

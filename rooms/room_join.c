@@ -50,9 +50,6 @@ refuse(struct room *room, const struct membership *membership, int error)
     struct member *member = membership->member;
     bool is_known =
         atomic_load_explicit(&room->opened, memory_order_acquire) && error != DENIED_UNINVITED;
-    /* Somebody else asked at the same time, who makes none. */
-    if (error == NO_SUCH_ROOM && membership->makes)
-        error = -EAGAIN;
     struct event_error refusal = {
         .refused = room->key[0] == 'p' ? "join-room-private" : "join-room",
         .room_id = is_known ? room->stored.id : NULL,
@@ -306,9 +303,24 @@ room_handle_caught_up(struct room *room, struct membership *membership)
     }
 }
 
+/*
+ * Has it ask again, where only whoever the room was to be opened for is refused so: that one makes
+ * no room, or may make no more. Returns 0, or the error that the member is told.
+ */
+static int
+pass_on(const struct room *room, struct membership *membership, int error)
+{
+    bool is_for_opener = (error == NO_SUCH_ROOM && membership->makes) ||
+                         (error == -EDQUOT && strcmp(membership->member->id, room->opener_id) != 0);
+    return is_for_opener ? member_join_anew(membership) : error;
+}
+
 void
 room_refuse_again(struct room *room, struct membership *membership, int error)
 {
+    error = pass_on(room, membership, error);
+    if (error == 0)
+        return;
     refuse(room, membership, error);
     membership->member->operations->answered(membership->member, 1);
 }
@@ -356,11 +368,14 @@ room_refuse_join(struct room *room, struct membership *membership, int error)
 
     /* Before it is told, so that it can try again at once. */
     lock_take(&member->lock);
-    if (membership->linked)
+    bool is_linked = membership->linked;
+    if (is_linked)
         member_put_leave(member, membership);
     bool is_mine = membership->abandoned;
     lock_drop(&member->lock);
-    if (!membership->invited) {
+    if (is_linked)
+        error = pass_on(room, membership, error);
+    if (error != 0 && !membership->invited) {
         refuse(room, membership, error);
         member->operations->answered(member, 1);
     }
@@ -378,10 +393,7 @@ room_join_anew(struct room *room, struct membership *membership)
     if (is_linked)
         member_put_leave(member, membership);
     lock_drop(&member->lock);
-    int error = is_linked
-                    ? member_join(member, room->rooms, room->stored.name, strlen(room->stored.name),
-                                  membership->since, membership->makes)
-                    : -ECANCELED;
+    int error = is_linked ? member_join_anew(membership) : -ECANCELED;
     if (error == 0)
         return;
     if (is_linked)

@@ -173,6 +173,39 @@ async def _():
         await close_all(ann, again, bob)
 
 
+@test("new rooms: each that is refused is refused once, whatever its thread and who asks do first")
+async def _():
+    with Server("--limits=none", "--limit-new-rooms=1") as server:
+        ann = await Client.connect(server, "Ann")
+        await ann.join("one")
+        for i in range(10):
+            await ann.send(*({"action": "join-room", "message": f"{i} and {j}"} for j in range(50)))
+        await until_async(lambda: len(ann.has("error")) == 500, "all are refused")
+        equal(limited(server, "new-rooms"), 500)
+        bob = await Client.connect(server, "Bob")
+        await bob.join("two")
+        await close_all(ann, bob)
+
+
+@test("new rooms: who asks for one together with somebody who may make none gets it")
+async def _():
+    with Server("--limits=none", "--limit-new-rooms=100", "--max-rooms-per-client=300") as server:
+        ann = await Client.connect(server, "Ann")
+        for i in range(4):
+            await ann.send(*({"action": "join-room", "message": f"{i} and {j}"} for j in range(25)))
+        await until_async(lambda: len(ann.has("room-joined")) == 100, "all are made")
+        bob = await Client.connect(server, "Bob")
+        for i in range(4):
+            joins = [{"action": "join-room", "message": f"of Bob {i} and {j}"} for j in range(25)]
+            await asyncio.gather(ann.send(*joins), bob.send(*joins))
+        await until_async(lambda: len(bob.has("room-joined")) == 100, "Bob is in all his")
+        await until_async(lambda: len(ann.has("room-joined")) + len(ann.has("error")) == 200,
+                          "Ann is answered")
+        equal(bob.has("error"), [])
+        assert {error["code"] for error in ann.has("error")} <= {"rate-limited"}, ann.has("error")
+        await close_all(ann, bob)
+
+
 @test("a trusted proxy says whose connections they are, and nobody else does")
 def _():
     with Server("--limit-connections=1", "--trusted-proxy=127.0.0.9,10.0.0.0/8") as server:
