@@ -38,7 +38,7 @@ SERVER := account_api admin admin_account admin_export admin_options admin_passw
           assets body body_json bus client client_close client_input client_member client_start command \
           command_message \
           command_rights command_room complaint config_api confine counted counters credentials extensions failure_limit \
-          futex_table guest handover hasher http identity inflater invitation_api json_guard key_hash \
+          futex_table guest handover hasher hasher_process http identity inflater invitation_api json_guard key_hash \
           key_table landlock limits login loop options options_table origin outbox password peer peer_request \
           rate_limit reception server session_api token upgrade websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)

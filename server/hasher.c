@@ -2,6 +2,7 @@
 
 #include "rooms/lock.h"
 #include "rooms/log.h"
+#include "server/hasher_process.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,122 +11,100 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#define THREADS_MAX 2
-#define NICE        10
-#define OPERATIONS  crypto_pwhash_OPSLIMIT_INTERACTIVE
-#define MEMORY      crypto_pwhash_MEMLIMIT_INTERACTIVE
+#define PROCESSES_MAX 2
 
-static_assert(REPO_PASSWORD_SIZE == crypto_pwhash_STRBYTES, "the text of a hash");
-
-/* What one caller waits for; on its stack. */
-struct job {
-    const char *password;
-    size_t length;
-    const char *kept; /* or NULL */
-    bool verifies;
-    char *out;
-    int result;
-    bool done;           /* [m] */
-    TAILQ_ENTRY(job) at; /* [m] */
+/* One that hashes at a time. */
+struct seat {
+    struct hasher_process process; /* of who has the seat */
+    bool is_lost;                  /* so is this: the process has ended */
+    bool is_taken;                 /* [m] */
 };
 
 struct hasher {
-    struct lock lock;               /* rank LOCK_HASHER: the fields marked [m] */
-    pthread_cond_t work;            /* there is a job, or an end */
-    pthread_cond_t finished;        /* a job is done */
-    TAILQ_HEAD(, job) jobs;         /* [m] not begun yet */
-    unsigned waiting;               /* [m] callers */
-    bool stopping;                  /* [m] */
-    pthread_t threads[THREADS_MAX]; /* [I] */
-    unsigned thread_count;          /* [T] of who opens and closes */
+    struct lock lock;                 /* rank LOCK_HASHER: the fields marked [m] */
+    pthread_cond_t freed;             /* a seat is, or it is the end */
+    unsigned waiting;                 /* [m] callers */
+    bool stopping;                    /* [m] */
+    struct seat seats[PROCESSES_MAX]; /* each is whose it is */
+    unsigned count;                   /* [I] of seats */
 };
 
-static int
-hash(const struct job *job, char *out)
+static struct seat *
+find_free(struct hasher *hasher)
 {
-    return crypto_pwhash_str(out, job->password, job->length, OPERATIONS, MEMORY) == 0 ? 0
-                                                                                       : -ENOMEM;
-}
-
-/* Takes as long as looking at the password of somebody. */
-static int
-verify_nobody(const struct job *job)
-{
-    unsigned char key[32], salt[crypto_pwhash_SALTBYTES];
-
-    randombytes_buf(salt, sizeof(salt));
-    int error = crypto_pwhash(key, sizeof(key), job->password, job->length, salt, OPERATIONS,
-                              MEMORY, crypto_pwhash_ALG_DEFAULT);
-    sodium_memzero(key, sizeof(key));
-    return error == 0 ? -EACCES : -ENOMEM;
-}
-
-static int
-verify(const struct job *job)
-{
-    job->out[0] = '\0';
-    if (job->kept == NULL)
-        return verify_nobody(job);
-    errno = 0;
-    if (crypto_pwhash_str_verify(job->kept, job->password, job->length) != 0)
-        return errno == ENOMEM ? -ENOMEM : -EACCES;
-    /* What cannot be renewed now is good as it is. */
-    if (crypto_pwhash_str_needs_rehash(job->kept, OPERATIONS, MEMORY) == 1 &&
-        hash(job, job->out) != 0)
-        job->out[0] = '\0';
-    return 0;
-}
-
-static void *
-hasher_main(void *argument)
-{
-    struct hasher *hasher = argument;
-
-    /* Of this thread alone (setpriority(2), "C library/kernel differences"). */
-    if (setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE) < 0)
-        log_warn(errno, "hasher-not-niced");
-    lock_take(&hasher->lock);
-    for (;;) {
-        struct job *job = TAILQ_FIRST(&hasher->jobs);
-        if (job == NULL && hasher->stopping)
-            break;
-        if (job == NULL) {
-            lock_wait(&hasher->lock, &hasher->work);
-            continue;
-        }
-        TAILQ_REMOVE(&hasher->jobs, job, at);
-        bool is_late = hasher->stopping;
-        lock_drop(&hasher->lock);
-        job->result = is_late ? -ESHUTDOWN : job->verifies ? verify(job) : hash(job, job->out);
-        lock_take(&hasher->lock);
-        job->done = true;
-        lock_condition_broadcast(&hasher->finished);
-    }
-    lock_drop(&hasher->lock);
+    for (unsigned i = 0; i < hasher->count; i++)
+        if (!hasher->seats[i].is_taken)
+            return &hasher->seats[i];
     return NULL;
 }
 
-static int
-run(struct hasher *hasher, struct job *job)
+/* Without its process, as where memory was short, whoever asks does the work. */
+static void
+answer(struct seat *seat, const struct hasher_question *question, struct hasher_answer *out)
 {
-    lock_assert_none();
+    if (!seat->is_lost && hasher_process_ask(&seat->process, question, out) != 0) {
+        seat->is_lost = true;
+        log_warnx("hasher-lost pid=%d", (int)seat->process.pid);
+    }
+    if (seat->is_lost)
+        hasher_process_answer(question, out);
+}
+
+/* Waits for a seat; 0 and the seat in *out, or -ESHUTDOWN, -EBUSY. */
+static int
+take_seat(struct hasher *hasher, struct seat **out)
+{
+    struct seat *seat = NULL;
+
     lock_take(&hasher->lock);
     int error = hasher->stopping ? -ESHUTDOWN : hasher->waiting >= HASHER_WAITING_MAX ? -EBUSY : 0;
     if (error == 0) {
         hasher->waiting++;
-        TAILQ_INSERT_TAIL(&hasher->jobs, job, at);
-        lock_condition_signal(&hasher->work);
-        while (!job->done)
-            lock_wait(&hasher->lock, &hasher->finished);
-        hasher->waiting--;
-        error = job->result;
+        while (!hasher->stopping && (seat = find_free(hasher)) == NULL)
+            lock_wait(&hasher->lock, &hasher->freed);
+        if (seat != NULL) {
+            seat->is_taken = true;
+        } else {
+            error = -ESHUTDOWN;
+            hasher->waiting--;
+        }
     }
     lock_drop(&hasher->lock);
+    *out = seat;
+    return error;
+}
+
+static void
+leave_seat(struct hasher *hasher, struct seat *seat)
+{
+    lock_take(&hasher->lock);
+    seat->is_taken = false;
+    hasher->waiting--;
+    lock_condition_signal(&hasher->freed);
+    lock_drop(&hasher->lock);
+}
+
+static int
+ask(struct hasher *hasher, struct hasher_question *question, const char *password, size_t length,
+    char out[REPO_PASSWORD_SIZE])
+{
+    struct hasher_answer result;
+    struct seat *seat;
+
+    assert(length <= sizeof(question->password));
+    lock_assert_none();
+    int error = take_seat(hasher, &seat);
+    if (error != 0)
+        return error;
+    question->length = length;
+    memcpy(question->password, password, length);
+    answer(seat, question, &result);
+    error = result.result;
+    leave_seat(hasher, seat);
+    memcpy(out, result.out, REPO_PASSWORD_SIZE);
+    sodium_memzero(question, sizeof(*question));
+    sodium_memzero(&result, sizeof(result));
     return error;
 }
 
@@ -133,19 +112,21 @@ int
 hasher_hash(struct hasher *hasher, const char *password, size_t length,
             char out[REPO_PASSWORD_SIZE])
 {
-    struct job job = {.password = password, .length = length, .out = out};
+    struct hasher_question question = {.verifies = false};
 
-    return run(hasher, &job);
+    return ask(hasher, &question, password, length, out);
 }
 
 int
 hasher_verify(struct hasher *hasher, const char *kept, const char *password, size_t length,
               char rehashed[REPO_PASSWORD_SIZE])
 {
-    struct job job = {
-        .password = password, .length = length, .kept = kept, .verifies = true, .out = rehashed};
+    struct hasher_question question = {.verifies = true, .is_kept = kept != NULL};
 
-    return run(hasher, &job);
+    rehashed[0] = '\0';
+    if (kept != NULL)
+        memcpy(question.kept, kept, strnlen(kept, sizeof(question.kept) - 1));
+    return ask(hasher, &question, password, length, rehashed);
 }
 
 unsigned
@@ -158,21 +139,23 @@ hasher_waiting(struct hasher *hasher)
 }
 
 int
-hasher_open(unsigned threads, struct hasher **out)
+hasher_open(unsigned processes, struct hasher **out)
 {
     struct hasher *hasher = calloc(1, sizeof(*hasher));
     int error = 0;
 
     if (hasher == NULL)
         return -ENOMEM;
+    if (sodium_init() < 0) {
+        free(hasher);
+        return -EIO;
+    }
     lock_init(&hasher->lock, LOCK_HASHER);
-    lock_condition_init(&hasher->work);
-    lock_condition_init(&hasher->finished);
-    TAILQ_INIT(&hasher->jobs);
-    unsigned count = threads < 1 ? 1 : threads > THREADS_MAX ? THREADS_MAX : threads;
-    while (hasher->thread_count < count && error == 0) {
-        error = -pthread_create(&hasher->threads[hasher->thread_count], NULL, hasher_main, hasher);
-        hasher->thread_count += error == 0;
+    lock_condition_init(&hasher->freed);
+    unsigned count = processes < 1 ? 1 : processes > PROCESSES_MAX ? PROCESSES_MAX : processes;
+    while (hasher->count < count && error == 0) {
+        error = hasher_process_start(&hasher->seats[hasher->count].process);
+        hasher->count += error == 0;
     }
     if (error != 0)
         hasher_close(&hasher);
@@ -185,7 +168,7 @@ hasher_stop(struct hasher *hasher)
 {
     lock_take(&hasher->lock);
     hasher->stopping = true;
-    lock_condition_broadcast(&hasher->work);
+    lock_condition_broadcast(&hasher->freed);
     lock_drop(&hasher->lock);
 }
 
@@ -197,14 +180,10 @@ hasher_close(struct hasher **pointer)
     *pointer = NULL;
     if (hasher == NULL)
         return;
-    hasher_stop(hasher);
-    for (unsigned i = 0; i < hasher->thread_count; i++) {
-        int error = pthread_join(hasher->threads[i], NULL);
-        assert(error == 0);
-    }
     assert(hasher->waiting == 0);
-    lock_condition_destroy(&hasher->finished);
-    lock_condition_destroy(&hasher->work);
+    for (unsigned i = 0; i < hasher->count; i++)
+        hasher_process_end(&hasher->seats[i].process);
+    lock_condition_destroy(&hasher->freed);
     lock_destroy(&hasher->lock);
     free(hasher);
 }

@@ -1,5 +1,5 @@
 /*
- * Passwords are hashed here, by threads of their own, fewer than cores and of low priority: hashing
+ * Passwords are hashed here, by processes of their own, fewer than cores and of low priority: hashing
  * takes some 60 ms and 64 MiB each, and a storm of logins may not take that from the chat.
  *
  * The calls block until it is done. Any thread that may wait so long, of which at most
@@ -17,12 +17,12 @@
 struct hasher;
 
 /*
- * Starts the threads, `threads` of them, but at least one and at most two. Returns 0 or a negative
- * errno.
+ * Starts `processes`, but at least one and at most two. Returns 0 or a negative errno. The main
+ * thread, before any other starts.
  */
-int hasher_open(unsigned threads, struct hasher **out);
+int hasher_open(unsigned processes, struct hasher **out);
 
-/* Refuses those who wait, ends the threads and frees it; clears the pointer, which may be to NULL. */
+/* Ends the processes and frees it; nobody asks any more. Clears the pointer, which may be to NULL. */
 void hasher_close(struct hasher **pointer);
 
 /*

@@ -7,6 +7,9 @@
 #include <sodium.h>
 #include <string.h>
 
+#define OPERATIONS crypto_pwhash_OPSLIMIT_INTERACTIVE
+#define MEMORY     crypto_pwhash_MEMLIMIT_INTERACTIVE
+
 static_assert(REPO_PASSWORD_SIZE == crypto_pwhash_STRBYTES, "the text of a hash");
 
 bool
@@ -25,8 +28,35 @@ password_is_good(const char *text, size_t length)
 int
 password_hash(const char *text, size_t length, char out[REPO_PASSWORD_SIZE])
 {
-    if (crypto_pwhash_str(out, text, length, crypto_pwhash_OPSLIMIT_INTERACTIVE,
-                          crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
-        return -ENOMEM;
+    return crypto_pwhash_str(out, text, length, OPERATIONS, MEMORY) == 0 ? 0 : -ENOMEM;
+}
+
+/* Takes as long as looking at the password of somebody. */
+static int
+verify_nobody(const char *text, size_t length)
+{
+    unsigned char key[32], salt[crypto_pwhash_SALTBYTES];
+
+    randombytes_buf(salt, sizeof(salt));
+    int error = crypto_pwhash(key, sizeof(key), text, length, salt, OPERATIONS, MEMORY,
+                              crypto_pwhash_ALG_DEFAULT);
+    sodium_memzero(key, sizeof(key));
+    return error == 0 ? -EACCES : -ENOMEM;
+}
+
+int
+password_verify(const char *kept, const char *text, size_t length,
+                char rehashed[REPO_PASSWORD_SIZE])
+{
+    rehashed[0] = '\0';
+    if (kept == NULL)
+        return verify_nobody(text, length);
+    errno = 0;
+    if (crypto_pwhash_str_verify(kept, text, length) != 0)
+        return errno == ENOMEM ? -ENOMEM : -EACCES;
+    /* What cannot be renewed now is good as it is. */
+    if (crypto_pwhash_str_needs_rehash(kept, OPERATIONS, MEMORY) == 1 &&
+        password_hash(text, length, rehashed) != 0)
+        rehashed[0] = '\0';
     return 0;
 }

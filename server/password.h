@@ -22,4 +22,12 @@ bool password_is_good(const char *text, size_t length);
  */
 int password_hash(const char *text, size_t length, char out[REPO_PASSWORD_SIZE]);
 
+/*
+ * Compares the password with what is kept. Returns 0 when it is the one, -EACCES when it is not, or
+ * -ENOMEM. With `kept` NULL it is not, in the same time. *rehashed is empty, or, where the password
+ * is right and was hashed with less than is usual today, what is to be kept instead.
+ */
+int password_verify(const char *kept, const char *text, size_t length,
+                    char rehashed[REPO_PASSWORD_SIZE]);
+
 #endif

@@ -282,9 +282,15 @@ server_start(struct server *server, const struct options *options, char *why, si
     int error = prepare(server, options, why, why_size);
     if (error != 0)
         return error;
+    /* Before any thread, and before anything is open that its processes need not have. */
+    error = hasher_open(count_cores() - 1, &server->hasher);
+    if (error != 0) {
+        snprintf(why, why_size, "cannot start the processes for passwords: %s", strerror(-error));
+        return error;
+    }
     error = repo_open(&repo_options, &server->repo, why, why_size);
     if (error != 0)
-        return error;
+        goto close_hasher;
     snprintf(why, why_size, "cannot start");
     identifier_make(server->rooms.instance);
     error = repo_secret(server->repo, secret);
@@ -306,20 +312,13 @@ server_start(struct server *server, const struct options *options, char *why, si
         snprintf(why, why_size, "cannot start the I/O loops: %s", strerror(-error));
         goto close_rooms;
     }
-    error = hasher_open(count_cores() - 1, &server->hasher);
-    if (error != 0) {
-        snprintf(why, why_size, "cannot start the threads for passwords: %s", strerror(-error));
-        goto end_loops;
-    }
     error = http_start(server, &server->http, why, why_size);
     if (error != 0)
-        goto close_hasher;
+        goto end_loops;
     log_info("ready addr=%s version=%s instance=%s max-clients=%u", http_address(server->http),
              CHATD_VERSION, server->rooms.instance, server->max_clients);
     return 0;
 
-close_hasher:
-    hasher_close(&server->hasher);
 end_loops:
     stop_loops(server);
     for_loops(server, loop_join);
@@ -334,6 +333,8 @@ close_pubsub:
     pubsub_close(&server->pubsub);
 close_repo:
     repo_close(&server->repo);
+close_hasher:
+    hasher_close(&server->hasher);
     return error;
 }
 

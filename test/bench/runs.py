@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 import database
-from servers import LOAD, PATIENCE, TOP, Servers, end, spawn
+from servers import LOAD, PATIENCE, TOP, Servers, children, end, spawn
 
 HOSTILE = os.path.join(TOP, "test", "bench", "hostile.py")
 
@@ -18,7 +18,8 @@ def load_command(case, servers, changes):
     options = {**case.load, **changes}
     limit = int((150 + options.get("duration", 5) + 2 * options.get("connect-limit", 60)) * PATIENCE)
     command = [LOAD, "--server=" + ",".join(servers.addresses), f"--limit={limit}",
-               "--process=" + ",".join(str(each.pid) for each in servers.processes)]
+               "--process=" + ",".join(str(pid) for each in servers.processes
+                                       for pid in (each.pid, *children(each.pid)))]
     if servers.helpers:
         command.append("--aux=" + ",".join(str(each.pid) for each in servers.helpers))
     for name, value in options.items():

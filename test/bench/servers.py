@@ -45,6 +45,22 @@ def _until(condition, what):
     return found
 
 
+def children(pid):
+    """The ids of its child processes."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(entry))
+    return found
+
+
 class Servers:
     """`kind` is chatd, bare or bare-batch. `instances` more than one, or `redis`, brings a Redis.
 

@@ -204,6 +204,44 @@ async def _(server):
     equal({each.status for each in answers}, {200, 503}, "the answers")
 
 
+def hashers(server):
+    """The ids of the server's processes for passwords."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/status") as status:
+                fields = dict(line.split(":", 1) for line in status if ":" in line)
+        except OSError:  # it has ended meanwhile
+            continue
+        if int(fields["PPid"]) == server.process.pid and fields["State"].strip()[0] != "Z":
+            equal(fields["Name"].strip(), "chatd-hasher")
+            found.append(int(entry))
+    return found
+
+
+@test("a process for passwords that was killed is missed by nobody")
+def _():
+    with Server() as server:
+        equal(post(server, "register", {"username": "Ann", "password": PASSWORD}).status, 201)
+        for pid in hashers(server):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: hashers(server) == [], "it is dead")
+        for password, status in ((PASSWORD, 200), ("a wrong one", 401), (PASSWORD, 200)):
+            equal(post(server, "login", {"username": "Ann", "password": password}).status, status)
+        equal(post(server, "register", {"username": "Bob", "password": PASSWORD}).status, 201)
+        assert any(" hasher-lost " in line for line in server.log), server.log
+
+
+@test("none of them is left when the server was killed")
+def _():
+    with Server() as server:
+        pids = hashers(server)
+        assert 1 <= len(pids) <= 2, pids
+        server.process.kill()
+        server.process.wait()
+        until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "they have gone")
+
+
 @test("no password and no token is in the log or in the database")
 def _(server):
     secret = login(server, "Eight", "äöüäöüäö")["token"]

@@ -1,8 +1,11 @@
 /* What a password may be, and that what is kept of it is no copy. */
 #include "server/password.h"
 
+#include <errno.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "test/unit/tap.h"
 
@@ -47,6 +50,36 @@ test_hash(void)
        "with the parameters of today");
 }
 
+static double
+seconds(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now) != 0)
+        abort();
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* By the processor's time, which other processes do not change much. */
+static void
+test_same_time(void)
+{
+    char kept[REPO_PASSWORD_SIZE], rehashed[REPO_PASSWORD_SIZE];
+    double somebody = 1e9, nobody = 1e9;
+    if (password_hash("correct horse", 13, kept) != 0)
+        abort();
+    for (int i = 0; i < 3; i++) {
+        double begun = seconds();
+        (void)password_verify(kept, "wrong", 5, rehashed);
+        double between = seconds();
+        (void)password_verify(NULL, "wrong", 5, rehashed);
+        double end = seconds();
+        somebody = between - begun < somebody ? between - begun : somebody;
+        nobody = end - between < nobody ? end - between : nobody;
+    }
+    ok(nobody > somebody / 2 && nobody < somebody * 2,
+       "a wrong password takes as long as nobody's (%.3f s, %.3f s)", somebody, nobody);
+}
+
 int
 main(void)
 {
@@ -54,5 +87,6 @@ main(void)
         return 1;
     test_form();
     test_hash();
+    test_same_time();
     return done_testing();
 }
