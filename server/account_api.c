@@ -1,6 +1,7 @@
 #include "server/account_api.h"
 
 #include "repo/account.h"
+#include "rooms/event.h"
 #include "rooms/identifier.h"
 #include "rooms/lobby.h"
 #include "rooms/lock.h"
@@ -208,9 +209,13 @@ begin(struct server *server, struct mg_connection *connection, const cJSON *body
     int64_t number;
     struct login login;
 
-    if (account->banned_until > now)
-        return api_refuse(connection, "403 Forbidden", "banned",
-                          "You are banned from this server.");
+    if (account->banned_until > now) {
+        answer_error(connection, "403 Forbidden",
+                     &(struct event_error){.code = "banned",
+                                           .message = "You are banned from this server.",
+                                           .until = account->banned_until});
+        return 403;
+    }
     login_begin(server, connection, body, &login);
     int error =
         repo_session_begin(server->repo, account->id, account->password,

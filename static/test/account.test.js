@@ -95,6 +95,15 @@ test('what is refused says why, and when to try again', async () => {
   )
 })
 
+test('who is banned for some time is told until when', async () => {
+  const banned = (more) => ({ status: 403, body: { code: 'banned', message: 'No.', ...more } })
+  const { state, chat } = setUp()
+  const { api } = fakeFetch(banned({ until: Date.now() + 60000 }), banned())
+  const person = new Account(state, chat, api)
+  await assert.rejects(person.login('Ann', 'x'), /^Error: You are banned from this server until .+\.$/)
+  await assert.rejects(person.login('Ann', 'x'), /^Error: You are banned from this server\.$/)
+})
+
 test('whoever signs in comes with the cookie, and keeps no secret', async () => {
   const { enter, state, socket, storage, client } = signedIn()
   await enter()

@@ -153,7 +153,14 @@ def _(server):
     database(server).execute("UPDATE account SET banned_until = ? WHERE name = 'Eight'",
                              (2**63 - 1,))
     fields = {"username": "Eight", "password": "äöüäöüäö"}
-    refused(post(server, "login", fields), 403, "banned")
+    answer = post(server, "login", fields)
+    refused(answer, 403, "banned")
+    assert "until" not in answer.body, answer.body
+    end = int(time.time() * 1000) + 3600 * 1000
+    database(server).execute("UPDATE account SET banned_until = ? WHERE name = 'Eight'", (end,))
+    answer = post(server, "login", fields)
+    refused(answer, 403, "banned")
+    equal(answer.body["until"], end)
     refused(post(server, "login", {**fields, "password": PASSWORD}), 401, "bad-login")
     database(server).execute("UPDATE account SET banned_until = 0")
 

@@ -1,4 +1,11 @@
 // Accounts: who signs in, who is signed out, and what one sees and changes of one's own.
+import { bannedText } from './text.js'
+
+// Whoever is banned for some time is told how long.
+function withUntil(error) {
+  if (error.code === 'banned') error.message = bannedText(error.until)
+  throw error
+}
 
 export class Account {
   #state
@@ -33,7 +40,7 @@ export class Account {
 
   async login(name, password) {
     await this.#leaving
-    const { user } = await this.#api.login(name, password)
+    const { user } = await this.#api.login(name, password).catch(withUntil)
     this.#chat.signInAccount(user)
   }
 

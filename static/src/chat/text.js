@@ -35,6 +35,10 @@ export function untilText(until, now = Date.now()) {
   return ` until ${(isSoon ? clock : calendar).format(until)}`
 }
 
+export function bannedText(until) {
+  return `You are banned from this server${untilText(until)}.`
+}
+
 // Why one is not in a room any more. name: of who did it, where it is known.
 export function outText({ reason, until }, name = '') {
   const by = name ? ` by ${name}` : ''

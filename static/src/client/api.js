@@ -52,7 +52,7 @@ export class Api {
     return this.#ask('POST', 'invitations', { uses, expiresIn })
   }
 
-  // Rejected with an Error that has status, 0 without an answer, and code.
+  // Rejected with an Error that has status, 0 without an answer, code, and until, where it ends.
   async #ask(method, path, body) {
     const json = body && { 'Content-Type': 'application/json' }
     const headers = { Accept: 'application/json', ...json }
@@ -72,7 +72,8 @@ export class Api {
   }
 }
 
-function refusal(status, { code = '', message = 'The server refused this.' }, retryAfter = null) {
+function refusal(status, document, retryAfter = null) {
+  const { code = '', message = 'The server refused this.', until } = document
   const wait = /^\d+$/.test(retryAfter ?? '') ? ` Try again in ${retryAfter} s.` : ''
-  return Object.assign(new Error(`${message}${wait}`), { status, code })
+  return Object.assign(new Error(`${message}${wait}`), { status, code, until })
 }
