@@ -22,7 +22,7 @@ enum lock_rank {
     LOCK_CLIENT,       /* a connection's socket and outbox */
     LOCK_LOOP,         /* what other threads ask of an I/O loop */
     LOCK_FAN_OUT,      /* what helpers are to do */
-    LOCK_HASHER,       /* passwords that are to be hashed */
+    LOCK_HASHER,       /* which process for passwords is taken */
 };
 
 struct lock {

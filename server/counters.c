@@ -5,6 +5,7 @@
 #include "rooms/lobby.h"
 #include "rooms/registry.h"
 #include "server/answer.h"
+#include "server/hasher.h"
 #include "server/reception.h"
 #include "server/server.h"
 
@@ -149,6 +150,7 @@ write_client_metrics(FILE *stream, struct server *server)
          registry_backlog(server->rooms.registry)},
         {"chatd_lobby_backlog", "gauge", "Arrivals and departures that wait to be stored.",
          lobby_backlog(server->rooms.lobby)},
+        {"chatd_hashers", "gauge", "Processes for passwords.", hasher_processes(server->hasher)},
         {"chatd_requests_waiting", "gauge", "Connections whose request is not whole yet.",
          reception.waiting},
         {"chatd_requests_timed_out_total", "counter", "Requests that were not whole in time.",

@@ -8,47 +8,73 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PROCESSES_MAX 2
+#define PROCESSES_MAX   2
+#define ANSWER_LIMIT_MS 60000 /* even where everybody else goes before it */
 
-/* One that hashes at a time. */
+/* One that hashes at a time. Locks: [m] the hasher's, [s] whoever has taken the seat. */
 struct seat {
-    struct hasher_process process; /* of who has the seat */
-    bool is_lost;                  /* so is this: the process has ended */
+    struct hasher_process process; /* [s], but it may be interrupted */
+    atomic_bool is_lost;           /* set by [s]: the process is of no use any more */
     bool is_taken;                 /* [m] */
 };
 
 struct hasher {
-    struct lock lock;                 /* rank LOCK_HASHER: the fields marked [m] */
-    pthread_cond_t freed;             /* a seat is, or it is the end */
-    unsigned waiting;                 /* [m] callers */
-    bool stopping;                    /* [m] */
-    struct seat seats[PROCESSES_MAX]; /* each is whose it is */
-    unsigned count;                   /* [I] of seats */
+    struct lock lock;     /* rank LOCK_HASHER: the fields marked [m] */
+    pthread_cond_t freed; /* a seat is, or it is the end */
+    unsigned waiting;     /* [m] callers */
+    bool stopping;        /* [m] */
+    struct seat seats[PROCESSES_MAX];
+    unsigned count; /* [I] of seats */
 };
 
+/* One that has its process, if there is any; the lock is held. */
 static struct seat *
 find_free(struct hasher *hasher)
 {
-    for (unsigned i = 0; i < hasher->count; i++)
-        if (!hasher->seats[i].is_taken)
-            return &hasher->seats[i];
-    return NULL;
+    struct seat *lost = NULL;
+
+    for (unsigned i = 0; i < hasher->count; i++) {
+        struct seat *seat = &hasher->seats[i];
+        if (seat->is_taken)
+            continue;
+        if (!atomic_load(&seat->is_lost))
+            return seat;
+        lost = seat;
+    }
+    return lost;
+}
+
+static bool
+is_stopping(struct hasher *hasher)
+{
+    lock_take(&hasher->lock);
+    bool stopping = hasher->stopping;
+    lock_drop(&hasher->lock);
+    return stopping;
 }
 
 /* Without its process, as where memory was short, whoever asks does the work. */
-static void
-answer(struct seat *seat, const struct hasher_question *question, struct hasher_answer *out)
+static int
+answer(struct hasher *hasher, struct seat *seat, const struct hasher_question *question,
+       struct hasher_answer *out)
 {
-    if (!seat->is_lost && hasher_process_ask(&seat->process, question, out) != 0) {
-        seat->is_lost = true;
-        log_warnx("hasher-lost pid=%d", (int)seat->process.pid);
+    if (!atomic_load(&seat->is_lost)) {
+        int error = hasher_process_ask(&seat->process, question, out);
+        if (error == 0 || error == -ENOMEM)
+            return error;
+        if (is_stopping(hasher))
+            return -ESHUTDOWN;
+        log_warn(-error, "hasher-lost pid=%d", (int)seat->process.pid);
+        hasher_process_kill(&seat->process);
+        atomic_store(&seat->is_lost, true);
     }
-    if (seat->is_lost)
-        hasher_process_answer(question, out);
+    hasher_process_answer(question, out);
+    return 0;
 }
 
 /* Waits for a seat; 0 and the seat in *out, or -ESHUTDOWN, -EBUSY. */
@@ -95,16 +121,18 @@ ask(struct hasher *hasher, struct hasher_question *question, const char *passwor
     assert(length <= sizeof(question->password));
     lock_assert_none();
     int error = take_seat(hasher, &seat);
-    if (error != 0)
-        return error;
-    question->length = length;
-    memcpy(question->password, password, length);
-    answer(seat, question, &result);
-    error = result.result;
-    leave_seat(hasher, seat);
-    memcpy(out, result.out, REPO_PASSWORD_SIZE);
+    if (error == 0) {
+        question->length = length;
+        memcpy(question->password, password, length);
+        error = answer(hasher, seat, question, &result);
+        leave_seat(hasher, seat);
+    }
+    if (error == 0) {
+        error = result.result;
+        memcpy(out, result.out, REPO_PASSWORD_SIZE);
+        sodium_memzero(&result, sizeof(result));
+    }
     sodium_memzero(question, sizeof(*question));
-    sodium_memzero(&result, sizeof(result));
     return error;
 }
 
@@ -127,6 +155,16 @@ hasher_verify(struct hasher *hasher, const char *kept, const char *password, siz
     if (kept != NULL)
         memcpy(question.kept, kept, strnlen(kept, sizeof(question.kept) - 1));
     return ask(hasher, &question, password, length, rehashed);
+}
+
+unsigned
+hasher_processes(struct hasher *hasher)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < hasher->count; i++)
+        count += !atomic_load(&hasher->seats[i].is_lost);
+    return count;
 }
 
 unsigned
@@ -154,7 +192,7 @@ hasher_open(unsigned processes, struct hasher **out)
     lock_condition_init(&hasher->freed);
     unsigned count = processes < 1 ? 1 : processes > PROCESSES_MAX ? PROCESSES_MAX : processes;
     while (hasher->count < count && error == 0) {
-        error = hasher_process_start(&hasher->seats[hasher->count].process);
+        error = hasher_process_start(&hasher->seats[hasher->count].process, ANSWER_LIMIT_MS);
         hasher->count += error == 0;
     }
     if (error != 0)
@@ -169,6 +207,8 @@ hasher_stop(struct hasher *hasher)
     lock_take(&hasher->lock);
     hasher->stopping = true;
     lock_condition_broadcast(&hasher->freed);
+    for (unsigned i = 0; i < hasher->count; i++)
+        hasher_process_interrupt(&hasher->seats[i].process);
     lock_drop(&hasher->lock);
 }
 

@@ -47,6 +47,9 @@ int hasher_hash(struct hasher *hasher, const char *password, size_t length,
 int hasher_verify(struct hasher *hasher, const char *kept, const char *password, size_t length,
                   char rehashed[REPO_PASSWORD_SIZE]);
 
+/* How many processes there are still; any thread. */
+unsigned hasher_processes(struct hasher *hasher);
+
 /* How many wait or are at work; any thread. */
 unsigned hasher_waiting(struct hasher *hasher);
 

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct hasher_question {
@@ -26,19 +27,22 @@ struct hasher_answer {
 };
 
 struct hasher_process {
-    pid_t pid;
+    pid_t pid; /* 0 once it was killed */
     int socket;
 };
 
 /*
- * Starts it: it holds no descriptor but the standard ones, has a low priority, and ends with this
- * process. Returns 0 or a negative errno. The main thread, before any other starts (fork(2)).
+ * Starts it, and waits until it is ready: it holds no descriptor but the standard ones, has a low
+ * priority, and ends with this process. An answer may take `limit_ms`. Returns 0 or a negative errno.
+ * The main thread, before any other starts (fork(2)).
  */
-int hasher_process_start(struct hasher_process *process);
+int hasher_process_start(struct hasher_process *process, int64_t limit_ms);
 
 /*
- * Has it answer. One thread at a time; blocks as long as hashing takes. Returns 0, or -EPIPE, when
- * the process has ended.
+ * Has it answer. One thread at a time; blocks as long as hashing takes. Returns 0, -ENOMEM, or
+ *   -EPIPE      it has ended, or hasher_process_interrupt was called
+ *   -ETIMEDOUT  that took too long
+ * after which it is of no use any more.
  */
 int hasher_process_ask(struct hasher_process *process, const struct hasher_question *question,
                        struct hasher_answer *answer);
@@ -46,7 +50,13 @@ int hasher_process_ask(struct hasher_process *process, const struct hasher_quest
 /* Answers in this thread. Blocks as long as hashing takes. */
 void hasher_process_answer(const struct hasher_question *question, struct hasher_answer *answer);
 
-/* Ends it, when nobody asks any more. Blocks until it has gone. */
+/* Whoever waits for an answer, or asks from now on, gets none. Any thread; does not block. */
+void hasher_process_interrupt(const struct hasher_process *process);
+
+/* Kills it, if that was not done. Blocks until it has gone. Who asks. */
+void hasher_process_kill(struct hasher_process *process);
+
+/* Kills it and frees what was needed to ask it; nobody does any more. */
 void hasher_process_end(struct hasher_process *process);
 
 #endif

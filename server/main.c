@@ -7,11 +7,13 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WHY_SIZE   512
 #define EXIT_USAGE 2
@@ -45,6 +47,21 @@ wait_for_signal(const sigset_t *set)
         log_warn(error, "sigwait-failed");
 }
 
+/* A file or a connection in the place of one that is missing would get what is logged. */
+static int
+open_standard_descriptors(void)
+{
+    int opened;
+
+    do
+        opened = open("/dev/null", O_RDWR);
+    while (opened >= 0 && opened <= STDERR_FILENO);
+    if (opened < 0)
+        return -errno;
+    (void)close(opened);
+    return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -53,6 +70,8 @@ main(int argc, char **argv)
     char why[WHY_SIZE] = "";
     sigset_t signals;
 
+    if (open_standard_descriptors() != 0)
+        return EXIT_FAILURE;
     if (argc > 1 && strcmp(argv[1], "admin") == 0)
         return admin_main(argc - 1, argv + 1);
     switch (options_parse(argc, argv, &options, why, sizeof(why))) {

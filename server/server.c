@@ -363,7 +363,6 @@ server_stop(struct server *server)
         http_stop(&server->http);
     else if (pthread_join(stopper, NULL) != 0)
         abort();
-    hasher_close(&server->hasher);
     for_loops(server, loop_join);
     /* From here on nothing waits for another process's lock: what cannot be stored is refused. */
     repo_hurry(server->repo);
@@ -375,5 +374,6 @@ server_stop(struct server *server)
     limits_close(&server->limits);
     pubsub_close(&server->pubsub);
     repo_close(&server->repo);
+    hasher_close(&server->hasher);
     log_info("stopped");
 }

@@ -211,6 +211,15 @@ async def _(server):
     equal({each.status for each in answers}, {200, 503}, "the answers")
 
 
+def runs(pid):
+    """Whether there is this process; one that has ended and was not asked about it does not."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def hashers(server):
     """The ids of the server's processes for passwords."""
     found = []
@@ -246,7 +255,15 @@ def _():
         assert 1 <= len(pids) <= 2, pids
         server.process.kill()
         server.process.wait()
-        until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "they have gone")
+        until(lambda: not any(map(runs, pids)), "they have gone")
+
+
+@test("a server without a standard input, and whose processes for passwords hang, stops as others do")
+def _():
+    with Server(prefix=("sh", "-c", 'exec "$0" "$@" <&-')) as server:
+        equal(post(server, "register", {"username": "Ann", "password": PASSWORD}).status, 201)
+        for pid in hashers(server):
+            os.kill(pid, signal.SIGSTOP)
 
 
 @test("no password and no token is in the log or in the database")

@@ -7,9 +7,12 @@
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define LIMIT_MS 60000
 
 static struct hasher_question
 verifying(const char *kept, const char *password)
@@ -65,33 +68,82 @@ test_answers(struct hasher_process *process, char kept[REPO_PASSWORD_SIZE])
        "as long as a password may be");
 }
 
+static void
+test_lost(struct hasher_process *process, const char *kept)
+{
+    struct hasher_question question = verifying(kept, "correct horse");
+    struct hasher_answer answer;
+
+    ok(kill(process->pid, SIGKILL) == 0 &&
+           hasher_process_ask(process, &question, &answer) == -EPIPE,
+       "one that was killed is missed");
+    hasher_process_answer(&question, &answer);
+    ok(answer.result == 0, "then whoever asks can find out alone");
+    hasher_process_kill(process);
+    ok(process->pid == 0 && hasher_process_ask(process, &question, &answer) == -EPIPE,
+       "it is gone, which does not hurt");
+    hasher_process_end(process);
+}
+
+static void
+test_stopped(const char *kept)
+{
+    struct hasher_question question = verifying(kept, "correct horse");
+    struct hasher_answer answer;
+    struct hasher_process process;
+
+    ok(hasher_process_start(&process, 50) == 0 && kill(process.pid, SIGSTOP) == 0 &&
+           hasher_process_ask(&process, &question, &answer) == -ETIMEDOUT,
+       "one that does not answer is not waited for for ever");
+    hasher_process_end(&process);
+    if (hasher_process_start(&process, LIMIT_MS) != 0)
+        abort();
+    hasher_process_interrupt(&process);
+    ok(hasher_process_ask(&process, &question, &answer) == -EPIPE, "nor one that is interrupted");
+    hasher_process_end(&process);
+}
+
+/* The descriptor of the parent's end is that of the standard input then. */
+static void
+test_without_input(const char *kept)
+{
+    struct hasher_question question = verifying(kept, "correct horse");
+    struct hasher_answer answer;
+    struct hasher_process process;
+
+    int input = dup(STDIN_FILENO);
+    if (input < 0 || close(STDIN_FILENO) != 0)
+        abort();
+    ok(hasher_process_start(&process, LIMIT_MS) == 0 && process.socket == STDIN_FILENO &&
+           hasher_process_ask(&process, &question, &answer) == 0 && answer.result == 0,
+       "it can do without a standard descriptor");
+    hasher_process_end(&process);
+    if (dup2(input, STDIN_FILENO) != STDIN_FILENO || close(input) != 0)
+        abort();
+}
+
 int
 main(void)
 {
     struct hasher_process process, other;
-    struct hasher_answer answer;
     char kept[REPO_PASSWORD_SIZE];
 
     if (sodium_init() < 0)
         return 1;
     int opened = dup(STDERR_FILENO);
-    ok(opened >= 0 && hasher_process_start(&process) == 0 && hasher_process_start(&other) == 0,
+    ok(opened >= 0 && hasher_process_start(&process, LIMIT_MS) == 0 &&
+           hasher_process_start(&other, LIMIT_MS) == 0,
        "two are started");
     test_answers(&process, kept);
-    ok(count_descriptors(process.pid) <= 4,
+    unsigned descriptors = count_descriptors(process.pid);
+    ok(descriptors > 0 && descriptors <= 4,
        "it holds no descriptor of its parent's but the standard ones");
-
-    struct hasher_question question = verifying(kept, "correct horse");
-    ok(kill(process.pid, SIGKILL) == 0 &&
-           hasher_process_ask(&process, &question, &answer) == -EPIPE,
-       "one that was killed is missed");
-    hasher_process_answer(&question, &answer);
-    ok(answer.result == 0, "then whoever asks can find out alone");
-    ok(hasher_process_ask(&other, &question, &answer) == 0 && answer.result == 0,
-       "the other one goes on");
-    hasher_process_end(&process);
+    test_lost(&process, kept);
+    test_answers(&other, kept);
     hasher_process_end(&other);
-    ok(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "both are gone");
+    test_stopped(kept);
+    test_without_input(kept);
+    ok(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "all are gone");
     (void)close(opened);
     return done_testing();
 }

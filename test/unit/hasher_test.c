@@ -1,13 +1,19 @@
 /* Passwords are hashed and compared by processes of their own, for which few may wait. */
 #include "rooms/log.h"
 #include "server/hasher.h"
+#include "server/password.h"
 #include "test/unit/tap.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #define PASSWORD "correct horse"
 #define LENGTH   strlen(PASSWORD)
@@ -76,6 +82,31 @@ count_results(struct caller *callers, unsigned count, int result)
     return found;
 }
 
+/* A child of this process: there is one. */
+static pid_t
+find_child(void)
+{
+    char path[64], line[128];
+    pid_t found = 0;
+    DIR *folder = opendir("/proc");
+
+    if (folder == NULL)
+        abort();
+    for (const struct dirent *entry; found == 0 && (entry = readdir(folder)) != NULL;) {
+        long pid = strtol(entry->d_name, NULL, 10);
+        snprintf(path, sizeof(path), "/proc/%ld/status", pid);
+        FILE *file = pid > 0 ? fopen(path, "re") : NULL;
+        while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+            if (strncmp(line, "PPid:", 5) == 0 && strtol(line + 5, NULL, 10) == getpid())
+                found = (pid_t)pid;
+        if (file != NULL)
+            (void)fclose(file);
+    }
+    (void)closedir(folder);
+    return found;
+}
+
+/* The process is stopped, so that nobody is served meanwhile. */
 static void
 test_many(void)
 {
@@ -84,16 +115,58 @@ test_many(void)
     struct hasher *hasher;
     if (hasher_open(1, &hasher) != 0)
         abort();
+    pid_t child = find_child();
+    ok(child > 0 && kill(child, SIGSTOP) == 0, "its process is stopped");
     start(hasher, callers, HASHER_WAITING_MAX);
     while (hasher_waiting(hasher) < HASHER_WAITING_MAX)
         sched_yield();
     ok(hasher_hash(hasher, PASSWORD, LENGTH, out) == -EBUSY, "who comes when many wait is refused");
     hasher_stop(hasher);
-    unsigned refused = count_results(callers, HASHER_WAITING_MAX, -ESHUTDOWN);
-    ok(refused >= HASHER_WAITING_MAX - 1, "who waits at the end is refused");
+    ok(count_results(callers, HASHER_WAITING_MAX, -ESHUTDOWN) == HASHER_WAITING_MAX,
+       "who waits at the end is refused, be it for an answer");
     ok(hasher_hash(hasher, PASSWORD, LENGTH, out) == -ESHUTDOWN, "and so is who comes then");
     hasher_close(&hasher);
     ok(hasher == NULL, "then it is closed");
+}
+
+static double
+seconds(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now) != 0)
+        abort();
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void
+test_lost(void)
+{
+    char kept[REPO_PASSWORD_SIZE], rehashed[REPO_PASSWORD_SIZE];
+    struct caller callers[2];
+    unsigned hashed = 0, asked = 0;
+    struct hasher *hasher;
+    if (hasher_open(2, &hasher) != 0)
+        abort();
+    pid_t child = find_child();
+    ok(hasher_processes(hasher) == 2 && child > 0 && kill(child, SIGKILL) == 0,
+       "one of two is killed");
+    for (; hasher_processes(hasher) == 2; asked += 2) {
+        start(hasher, callers, 2);
+        hashed += count_results(callers, 2, 0);
+    }
+    ok(hashed == asked, "whoever meets it has the password hashed all the same");
+    double begun = seconds();
+    if (password_hash(PASSWORD, LENGTH, kept) != 0)
+        abort();
+    double alone = seconds() - begun;
+    ok(hasher_verify(hasher, kept, PASSWORD, LENGTH, rehashed) == 0 &&
+           seconds() - begun - alone < alone / 2,
+       "from then on by the other one");
+    child = find_child();
+    ok(child > 0 && kill(child, SIGKILL) == 0 && hasher_hash(hasher, PASSWORD, LENGTH, kept) == 0 &&
+           hasher_processes(hasher) == 0,
+       "without any it is done here");
+    hasher_close(&hasher);
 }
 
 int
@@ -105,5 +178,6 @@ main(void)
     test_verify(hasher);
     hasher_close(&hasher);
     test_many();
+    test_lost();
     return done_testing();
 }
