@@ -112,7 +112,7 @@ accept(struct lobby *lobby, const struct event_general *event, struct member *me
 {
     int error = member_accept_private(member, lobby->rooms, event->user_id, event->last_seq);
     /* Whoever has gone, or is in as many rooms as it may, is not for the log. */
-    if (error == -ENOMEM || error == -EAGAIN || error == -ENFILE)
+    if (error == -ENOMEM || error == -ENFILE)
         log_warn(-error, "invitation-not-accepted user=%s", event->to_id);
     member->operations->release(member);
 }

@@ -87,12 +87,13 @@ find_by_id(struct member *member, const char *room_id)
 
 /* Asks for an answer where the member is in the room already; the member's lock is held. */
 static int
-put_again(struct membership *membership)
+put_again(struct membership *membership, bool makes)
 {
     struct room_mail *mail = calloc(1, sizeof(*mail));
     if (mail == NULL)
         return -ENOMEM;
     mail->request = ROOM_JOIN_AGAIN;
+    mail->makes = makes;
     mail->membership = membership;
     if (mailbox_put(&membership->room->mailbox, &mail->mail) == 0)
         return 0;
@@ -134,7 +135,7 @@ put_join(struct member *member, struct room *room, const struct joining *how, un
     } else if (is_full(member, maximum)) {
         error = -EMFILE;
     } else if (there != NULL) {
-        error = how->invited ? -EALREADY : put_again(there);
+        error = how->invited ? -EALREADY : put_again(there, how->makes);
     } else {
         error = mailbox_put(&room->mailbox, &made->join.mail);
         if (error == 0) {
@@ -153,14 +154,16 @@ put_join(struct member *member, struct room *room, const struct joining *how, un
  * where it asked; another error; or 0 to go on.
  */
 static int
-join_beforehand(struct member *member, const char *key, bool invited, unsigned maximum)
+join_beforehand(struct member *member, const char *key, const struct joining *how, unsigned maximum)
 {
     int error = 0;
 
     lock_take(&member->lock);
     struct membership *there = find_by_key(member, key);
-    if (there != NULL) {
-        error = invited ? 0 : put_again(there);
+    if (member->gone) {
+        error = -ECANCELED;
+    } else if (there != NULL) {
+        error = how->invited ? 0 : put_again(there, how->makes);
         if (error == 0)
             error = -EALREADY;
     } else if (is_full(member, maximum)) {
@@ -176,7 +179,7 @@ join_key(struct member *member, struct rooms *rooms, const char *key, struct joi
     for (;;) {
         struct room *room;
         bool is_new;
-        int error = join_beforehand(member, key, how.invited, rooms->max_rooms_per_member);
+        int error = join_beforehand(member, key, &how, rooms->max_rooms_per_member);
         if (error == -EALREADY)
             return 0;
         if (error == 0)
@@ -220,14 +223,14 @@ join_pair(struct member *member, struct rooms *rooms, const char *other_id, bool
 }
 
 int
-member_join_anew(struct membership *membership)
+member_join_anew(struct membership *membership, bool makes)
 {
     struct room *room = membership->room;
 
     return join_key(membership->member, room->rooms, room->key,
                     (struct joining){.since = membership->since,
                                      .invited = membership->invited,
-                                     .makes = membership->makes});
+                                     .makes = makes});
 }
 
 int

@@ -140,7 +140,7 @@ void member_destroy(struct member *member);
  *   -ESHUTDOWN  the server is about to stop
  *   -EMFILE     the member is in as many rooms as it may
  *   -ENFILE     as many rooms run as may
- *   -EAGAIN     a room's thread could not be started
+ *   -EAGAIN     the room could not be opened, which is just being said
  *   -ENOMEM     out of memory
  *   -ECANCELED  the member has left for good
  */

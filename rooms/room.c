@@ -237,7 +237,7 @@ handle(struct room *room, struct mail *batch)
             room_handle_join(room, mail->membership);
             break;
         case ROOM_JOIN_AGAIN:
-            room_handle_join_again(room, mail->membership);
+            room_handle_join_again(room, mail->membership, mail->makes);
             free(mail);
             break;
         case ROOM_CAUGHT_UP:
@@ -391,7 +391,7 @@ room_refuse_all(struct room *room, int error)
             leaves = &mail->mail;
             break;
         case ROOM_JOIN_AGAIN:
-            room_refuse_again(room, mail->membership, error);
+            room_refuse_again(room, mail->membership, mail->makes, error);
             free(mail);
             break;
         case ROOM_QUESTION:

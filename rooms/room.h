@@ -45,6 +45,7 @@ enum room_request {
 struct room_mail {
     struct mail mail;
     enum room_request request;
+    bool makes;                    /* of ROOM_JOIN_AGAIN: the room, where there is none */
     struct membership *membership; /* NULL for ROOM_STOP and ROOM_RIGHTS */
 };
 
@@ -198,8 +199,8 @@ void room_refuse_all(struct room *room, int error);
 
 /* Joins (room_join.c); the room's thread only. */
 void room_handle_join(struct room *room, struct membership *membership);
-void room_handle_join_again(struct room *room, struct membership *membership);
-void room_refuse_again(struct room *room, struct membership *membership, int error);
+void room_handle_join_again(struct room *room, struct membership *membership, bool makes);
+void room_refuse_again(struct room *room, struct membership *membership, bool makes, int error);
 void room_handle_caught_up(struct room *room, struct membership *membership);
 
 /* Who is in it (room_members.c); the room's thread only. */
@@ -288,10 +289,10 @@ int member_ask(struct member *member, const char *room_id, struct room_question 
                bool at_once);
 
 /*
- * Joins the room of the membership's name as it asked to at first; the errors are those of member_join.
- * Any thread, which holds no lock; does not block (member.c).
+ * Joins the room of the membership's name, as it asked to at first, but for `makes`; the errors are
+ * those of member_join. Any thread, which holds no lock; does not block (member.c).
  */
-int member_join_anew(struct membership *membership);
+int member_join_anew(struct membership *membership, bool makes);
 
 /* Gives back what the question holds. Any thread, with the member's lock at most. */
 void question_end(struct room_question *question);

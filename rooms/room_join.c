@@ -308,17 +308,21 @@ room_handle_caught_up(struct room *room, struct membership *membership)
  * no room, or may make no more. Returns 0, or the error that the member is told.
  */
 static int
-pass_on(const struct room *room, struct membership *membership, int error)
+pass_on(const struct room *room, struct membership *membership, bool makes, int error)
 {
-    bool is_for_opener = (error == NO_SUCH_ROOM && membership->makes) ||
+    bool is_for_opener = (error == NO_SUCH_ROOM && makes) ||
                          (error == -EDQUOT && strcmp(membership->member->id, room->opener_id) != 0);
-    return is_for_opener ? member_join_anew(membership) : error;
+
+    if (!is_for_opener)
+        return error;
+    error = member_join_anew(membership, makes);
+    return error == -ENFILE ? -EAGAIN : error; /* this one may be the one too many */
 }
 
 void
-room_refuse_again(struct room *room, struct membership *membership, int error)
+room_refuse_again(struct room *room, struct membership *membership, bool makes, int error)
 {
-    error = pass_on(room, membership, error);
+    error = pass_on(room, membership, makes, error);
     if (error == 0)
         return;
     refuse(room, membership, error);
@@ -327,7 +331,7 @@ room_refuse_again(struct room *room, struct membership *membership, int error)
 
 /* Whoever was put out since it asked, and may come again, does. */
 static int
-join_again(struct room *room, struct membership *membership, bool *is_passed_on)
+join_again(struct room *room, struct membership *membership, bool makes, bool *is_passed_on)
 {
     struct member *member = membership->member;
 
@@ -339,21 +343,21 @@ join_again(struct room *room, struct membership *membership, bool *is_passed_on)
     if (error != -EPERM && error != NO_SUCH_ROOM)
         return error;
     error = member_join(member, room->rooms, room->stored.name, strlen(room->stored.name),
-                        MEMBER_SINCE_NONE, true);
+                        MEMBER_SINCE_NONE, makes);
     *is_passed_on = error == 0;
     return error;
 }
 
 void
-room_handle_join_again(struct room *room, struct membership *membership)
+room_handle_join_again(struct room *room, struct membership *membership, bool makes)
 {
     bool is_passed_on = false;
 
-    int error = join_again(room, membership, &is_passed_on);
+    int error = join_again(room, membership, makes, &is_passed_on);
     if (is_passed_on)
         return;
     if (error != 0) {
-        room_refuse_again(room, membership, error);
+        room_refuse_again(room, membership, makes, error);
         return;
     }
     membership->member->operations->answered(membership->member, 1);
@@ -374,7 +378,7 @@ room_refuse_join(struct room *room, struct membership *membership, int error)
     bool is_mine = membership->abandoned;
     lock_drop(&member->lock);
     if (is_linked)
-        error = pass_on(room, membership, error);
+        error = pass_on(room, membership, membership->makes, error);
     if (error != 0 && !membership->invited) {
         refuse(room, membership, error);
         member->operations->answered(member, 1);
@@ -393,7 +397,7 @@ room_join_anew(struct room *room, struct membership *membership)
     if (is_linked)
         member_put_leave(member, membership);
     lock_drop(&member->lock);
-    int error = is_linked ? member_join_anew(membership) : -ECANCELED;
+    int error = is_linked ? member_join_anew(membership, membership->makes) : -ECANCELED;
     if (error == 0)
         return;
     if (is_linked)
