@@ -53,8 +53,11 @@ typedef int (*repo_listed_user_function)(void *argument, const struct repo_liste
 int repo_room_users(struct repo *repo, int64_t room, const char *after, size_t limit,
                     repo_listed_user_function each, void *argument);
 
-/* Reads who is banned from the room at `now` (milliseconds since 1970), by id, at most `limit`. */
-int repo_room_banned(struct repo *repo, int64_t room, int64_t now, size_t limit,
+/*
+ * Reads who is banned from the room at `now` (milliseconds since 1970), by id, from behind `after` on,
+ * at most `limit`.
+ */
+int repo_room_banned(struct repo *repo, int64_t room, int64_t now, const char *after, size_t limit,
                      repo_listed_user_function each, void *argument);
 
 /* Reads whom the user blocks, by id, from behind `after` on, at most `limit`. */

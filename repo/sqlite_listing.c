@@ -142,7 +142,7 @@ repo_room_users(struct repo *repo, int64_t room, const char *after, size_t limit
 }
 
 int
-repo_room_banned(struct repo *repo, int64_t room, int64_t now, size_t limit,
+repo_room_banned(struct repo *repo, int64_t room, int64_t now, const char *after, size_t limit,
                  repo_listed_user_function each, void *argument)
 {
     struct connection *reader = reader_take(repo);
@@ -151,8 +151,10 @@ repo_room_banned(struct repo *repo, int64_t room, int64_t now, size_t limit,
         reader, STATEMENT_ROOM_BANNED,
         "SELECT user_id, " NAME("user_id") ", is_moderator, banned_until, muted_until, 0"
                                            " FROM room_standing WHERE room = ?1 AND banned_until > "
-                                           "?2 ORDER BY user_id LIMIT ?3",
-        PARAMETERS(with_number(room), with_number(now), with_number(clamp(limit))), &statement);
+                                           "?2 AND user_id > ?4 ORDER BY user_id LIMIT ?3",
+        PARAMETERS(with_number(room), with_number(now), with_number(clamp(limit)),
+                   with_text(after)),
+        &statement);
     if (result == 0)
         result = read_users(reader, statement, each, argument);
     reader_give(repo, reader);

@@ -105,10 +105,11 @@ add_user(void *argument, const struct repo_listed_user *user)
     return 0;
 }
 
+/* `more`: the key that says whether there are others. */
 static void
-end_array(struct list *list)
+end_array(struct list *list, const char *more)
 {
-    document_bool(&list->document, list->document.root, "more", list->count > list->limit);
+    document_bool(&list->document, list->document.root, more, list->count > list->limit);
 }
 
 /* Ends the document, or throws it away. */
@@ -134,7 +135,7 @@ listing_read_rooms(struct rooms *rooms, const char *user_id, bool is_admin,
     /* One more than is given tells whether there is more. */
     int error = repo_rooms_list(rooms->repo, user_id, is_admin, listing->after, listing->limit + 1,
                                 add_room, &list);
-    end_array(&list);
+    end_array(&list, "more");
     return finish(&list, listing, error, out);
 }
 
@@ -147,14 +148,15 @@ read_blocks(struct rooms *rooms, const char *user_id, const struct listing *list
     begin_array(&list, "users");
     int error =
         repo_blocks(rooms->repo, user_id, listing->after, listing->limit + 1, add_user, &list);
-    end_array(&list);
+    end_array(&list, "more");
     return finish(&list, listing, error, out);
 }
 
 /* Finds the room, and whether the member may see who is in it, and who is kept out. */
 static int
 check_members(struct rooms *rooms, struct member *member, const struct listing *listing, bool is_in,
-              struct repo_room *room, struct repo_rights *rights, bool *sees_banned)
+              struct repo_room *room, struct repo_rights *rights, bool *sees_banned,
+              int64_t *banned_until)
 {
     struct repo_standing own = {0};
     int64_t now = clock_realtime_ms();
@@ -170,6 +172,7 @@ check_members(struct rooms *rooms, struct member *member, const struct listing *
         return error;
     enum role role = rights_role(rights, &own, member->id, atomic_load(&member->is_admin), is_in);
     *sees_banned = rights_check(RIGHT_LIST_BANNED, role, &own, now) == 0;
+    *banned_until = own.banned_until;
     error = rights_check(RIGHT_LIST_MEMBERS, role, &own, now);
     bool is_hidden = rights->kind == REPO_INVITE_ONLY && !own.is_invited;
     return error == DENIED && is_hidden ? NO_SUCH_ROOM : error;
@@ -177,13 +180,14 @@ check_members(struct rooms *rooms, struct member *member, const struct listing *
 
 static int
 read_members(struct rooms *rooms, struct member *member, const struct listing *listing, bool is_in,
-             struct message **out)
+             struct message **out, int64_t *banned_until)
 {
     struct repo_room room;
     struct repo_rights rights;
     bool sees_banned;
 
-    int error = check_members(rooms, member, listing, is_in, &room, &rights, &sees_banned);
+    int error =
+        check_members(rooms, member, listing, is_in, &room, &rights, &sees_banned, banned_until);
     if (error != 0)
         return error;
     struct list list = {
@@ -196,10 +200,12 @@ read_members(struct rooms *rooms, struct member *member, const struct listing *l
     begin_array(&list, "users");
     error = repo_room_users(rooms->repo, room.number, listing->after, listing->limit + 1, add_user,
                             &list);
-    end_array(&list);
+    end_array(&list, "more");
     if (error == 0 && sees_banned) {
         begin_array(&list, "banned");
-        error = repo_room_banned(rooms->repo, room.number, list.now, LISTING_MAX, add_user, &list);
+        error = repo_room_banned(rooms->repo, room.number, list.now, listing->banned_after,
+                                 listing->limit + 1, add_user, &list);
+        end_array(&list, "moreBanned");
     }
     return finish(&list, listing, error, out);
 }
@@ -238,7 +244,7 @@ end(struct request *request)
 }
 
 static void
-tell_refusal(const struct request *request, int error)
+tell_refusal(const struct request *request, int error, int64_t banned_until)
 {
     const struct listing *listing = &request->listing;
     struct member *member = request->question.job.member;
@@ -249,6 +255,8 @@ tell_refusal(const struct request *request, int error)
     };
 
     event_error_for(error, &refusal);
+    if (error == DENIED_BANNED)
+        refusal.until = banned_until;
     struct message *message = event_error(&refusal);
     if (message != NULL) {
         member->operations->deliver(member, &message, 1);
@@ -257,7 +265,7 @@ tell_refusal(const struct request *request, int error)
 }
 
 static int
-read_list(const struct request *request, struct message **out)
+read_list(const struct request *request, struct message **out, int64_t *banned_until)
 {
     struct member *member = request->question.job.member;
     const struct listing *listing = &request->listing;
@@ -265,7 +273,7 @@ read_list(const struct request *request, struct message **out)
 
     switch (listing->kind) {
     case LISTING_MEMBERS:
-        return read_members(request->rooms, member, listing, is_in, out);
+        return read_members(request->rooms, member, listing, is_in, out, banned_until);
     case LISTING_BLOCKS:
         return read_blocks(request->rooms, member->id, listing, out);
     case LISTING_ROOMS:
@@ -285,12 +293,13 @@ answer(struct reading_job *job)
 
     if (member->operations->is_behind(member))
         return READING_BEHIND;
-    int error = read_list(request, &list);
+    int64_t banned_until = 0;
+    int error = read_list(request, &list, &banned_until);
     if (error == 0) {
         member->operations->deliver_list(member, &list, 1);
         message_rele(list);
     } else {
-        tell_refusal(request, error);
+        tell_refusal(request, error, banned_until);
     }
     end(request);
     return READING_DONE;
@@ -299,7 +308,7 @@ answer(struct reading_job *job)
 static void
 refuse(struct room_question *question, int error)
 {
-    tell_refusal((struct request *)question, error);
+    tell_refusal((struct request *)question, error, 0);
     end((struct request *)question);
 }
 

@@ -24,6 +24,7 @@ struct listing {
     size_t limit;                   /* 1 to LISTING_MAX */
     char after[LISTING_AFTER_SIZE]; /* the name, or the user's id, before the first one; or "" */
     char room_id[REPO_ID_SIZE];     /* LISTING_MEMBERS */
+    char banned_after[LISTING_AFTER_SIZE]; /* the same of those who are banned, LISTING_MEMBERS */
     bool has_client_id;
     char client_id[ORDER_CLIENT_ID_SIZE]; /* the request's own id, valid UTF-8 */
 };

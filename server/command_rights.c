@@ -226,28 +226,44 @@ command_unblock(const struct command *command)
     give_block(command, ORDER_UNBLOCK, "unblock");
 }
 
+/* Reads after whom a list begins, or "". False: it makes no sense, and that is told. */
+static bool
+read_after(const struct command *command, const char *key, char out[LISTING_AFTER_SIZE])
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(command->root, key);
+    const char *after = command_string(command->root, key);
+    char problem[64];
+
+    out[0] = '\0';
+    if (item == NULL)
+        return true;
+    if (after == NULL || strlen(after) >= LISTING_AFTER_SIZE) {
+        snprintf(problem, sizeof(problem), "`%s` must be a name or an id of the list.", key);
+        command_refuse(command, "bad-request", problem);
+        return false;
+    }
+    snprintf(out, LISTING_AFTER_SIZE, "%s", after);
+    return true;
+}
+
 /* Reads what the lists have in common; the rest is set by then. */
 static void
 give_list(const struct command *command, struct listing *listing)
 {
     struct client *client = command->client;
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(command->root, "after");
-    const char *after = command_string(command->root, "after");
     uint64_t limit = LISTING_DEFAULT;
     const char *id;
 
-    if ((item != NULL && after == NULL) ||
-        (after != NULL && strlen(after) >= sizeof(listing->after))) {
-        command_refuse(command, "bad-request", "`after` must be a name or an id of the list.");
+    if (!read_after(command, "after", listing->after) ||
+        (listing->kind == LISTING_MEMBERS &&
+         !read_after(command, "bannedAfter", listing->banned_after)))
         return;
-    }
     if (!command_number(command, "limit", 1, &limit)) {
         command_refuse(command, "bad-request", "`limit` must be a whole number from 1.");
         return;
     }
     if (!command_own_id(command, &id) || !command_keeps_rate(command))
         return;
-    snprintf(listing->after, sizeof(listing->after), "%s", after != NULL ? after : "");
     listing->limit = limit < LISTING_MAX ? (size_t)limit : LISTING_MAX;
     listing->has_client_id = id != NULL;
     if (id != NULL)

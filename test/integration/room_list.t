@@ -1,5 +1,7 @@
 #!/usr/bin/python3 -B
 """Lists: of rooms, with how many are in them; of who is in a room; of whom one blocks. And blocking."""
+import sqlite3
+
 from redis import *
 
 
@@ -128,6 +130,21 @@ async def _(server):
     until = answer["banned"][0]["until"]
     equal(answer["banned"], [{"id": out.id, "name": "Out", "until": until}])
     equal((await members(bob, room))["banned"], answer["banned"])
+    equal(answer["moreBanned"], False)
+    others = [f"absent-{i}" for i in range(3)]
+    rows = sqlite3.connect(server.database, timeout=LIMIT, isolation_level=None)
+    rows.executemany("INSERT INTO room_standing SELECT number, ?, 0, 0, ?, 0, 0, '', 1 FROM room WHERE id = ?",
+                     [(each, 2**63 - 1, room) for each in others])
+    rows.close()
+    everybody = sorted([*others, out.id])
+    found, more = [], True
+    while more:
+        page = await members(ann, room, limit=2, **({"bannedAfter": found[-1]} if found else {}))
+        found += [each["id"] for each in page["banned"]]
+        more = page["moreBanned"]
+        assert len(page["banned"]) <= 2 and len(found) <= 4, found
+    equal(found, everybody)
+    await ann.refused({"action": "room-members", "target": {"id": room}, "bannedAfter": 7}, "bad-request")
     answer = await members(eve, room)
     assert "banned" not in answer
     equal(answer["users"], expected)
@@ -135,7 +152,7 @@ async def _(server):
     equal((page["users"], page["more"]), (expected[:1], True))
     page = await members(eve, room, limit=5, after=expected[0]["id"])
     equal((page["users"], page["more"]), (expected[1:], False))
-    await out.refused({"action": "room-members", "target": {"id": room}}, "banned")
+    await out.refused({"action": "room-members", "target": {"id": room}}, "banned", until=until)
     outsider = await Client.connect(server, "Outsider")
     await outsider.refused({"action": "room-members", "target": {"id": room}, "id": "x"}, "forbidden", id="x")
     await outsider.refused({"action": "room-members", "target": {"id": "nowhere"}}, "no-such-room")

@@ -147,10 +147,10 @@ export class Room {
     return this.#command('delete-room', {})
   }
 
-  // One page of who is on its roll, after that id: {users: [{id, name, role, muted, until}], more,
-  // banned: for who may see that}.
-  members({ after, limit } = {}) {
-    return this.#command('room-members', { after, limit })
+  // One page of who is on its roll, after that id: {users: [{id, name, role, muted, until}], more},
+  // and for who may see that also {banned, moreBanned}, of which a page is after bannedAfter.
+  members({ after, bannedAfter, limit } = {}) {
+    return this.#command('room-members', { after, bannedAfter, limit })
   }
 
   // Call it as often as one writes.
