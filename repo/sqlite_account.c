@@ -2,6 +2,7 @@
 #include "repo/account.h"
 #include "repo/parameter.h"
 #include "repo/revocation.h"
+#include "repo/user_data.h"
 #include "repo/write_group.h"
 
 #include <errno.h>
@@ -241,6 +242,19 @@ repo_account_ban(struct repo *repo, const char *id, int64_t until, int64_t now)
 
 /* ---- deleting ----------------------------------------------------------------------------- */
 
+/* The name of a private room has those of both users. */
+static int
+private_rooms_rename(struct connection *connection, const char *id)
+{
+    return statement_do(
+        connection, STATEMENT_ACCOUNT_ROOMS_RENAME,
+        "WITH person AS (SELECT id, name FROM identity UNION ALL SELECT id, name FROM account) "
+        "UPDATE room SET name = ?2 || coalesce(', ' || (SELECT name FROM person WHERE id = "
+        "CASE WHEN user_a = ?1 THEN user_b ELSE user_a END), '') "
+        "WHERE private = 1 AND (user_a = ?1 OR user_b = ?1)",
+        PARAMETERS(with_text(id), with_text(REPO_DELETED_NAME)));
+}
+
 static int delete (struct connection *connection, void *argument)
 {
     const struct change *change = argument;
@@ -251,6 +265,8 @@ static int delete (struct connection *connection, void *argument)
                          "DELETE FROM roll WHERE user_id = ?1", PARAMETERS(with_text(change->id)));
     if (error == 0)
         error = rights_forget(connection, change->id);
+    if (error == 0)
+        error = private_rooms_rename(connection, change->id);
     if (error == 0)
         error =
             statement_do(connection, STATEMENT_ACCOUNT_REMOVE, "DELETE FROM account WHERE id = ?1",

@@ -50,6 +50,8 @@ typedef int (*repo_user_entry_function)(void *argument, const struct repo_user_e
 int repo_user_entries(struct repo *repo, const char *user_id, size_t limit, int64_t *place,
                       bool *done, repo_user_entry_function each, void *argument);
 
+#define REPO_DELETED_NAME "deleted user" /* in place of the name of who has no account any more */
+
 /*
  * Takes the texts out of the user's entries among at most `limit` ones of anybody's, as if they had
  * been deleted, and puts `name` in place of their sender's; from *place on, which moves; 0 at first.

@@ -2,6 +2,7 @@
 #include "rooms/room.h"
 
 #include "pubsub/message.h"
+#include "repo/user_data.h"
 #include "rooms/catch_up.h"
 #include "rooms/event.h"
 #include "rooms/lobby.h"
@@ -31,9 +32,9 @@ other_user(const struct room *room, const struct member *member, char id[REPO_ID
     snprintf(id, REPO_ID_SIZE, "%s", stored->users[is_first ? 1 : 0]);
     if (lobby_find_name(room->rooms->lobby, id, name) == 0)
         return true;
-    /* Somebody who is away; one who will not come back any more is known by the id alone. */
+    /* Somebody who is away, or who will not come back any more. */
     bool is_known = repo_identity_find_by_id(room->rooms->repo, id, &identity) == 0;
-    snprintf(name, REPO_USER_NAME_SIZE, "%s", is_known ? identity.name : "?");
+    snprintf(name, REPO_USER_NAME_SIZE, "%s", is_known ? identity.name : REPO_DELETED_NAME);
     return true;
 }
 

@@ -149,7 +149,7 @@ erase_messages(struct repo *repo, const char *id)
     int error = 0;
 
     while (error == 0 && !done)
-        error = repo_user_erase(repo, id, "deleted user", ERASE_PIECE, &place, &done);
+        error = repo_user_erase(repo, id, REPO_DELETED_NAME, ERASE_PIECE, &place, &done);
     return error;
 }
 

@@ -70,6 +70,8 @@ read_line(int file, bool may_end, char out[ADMIN_PASSWORD_SIZE])
     }
     if (count < 0)
         return -errno;
+    if (count == 1 && length > 0 && out[length - 1] == '\r')
+        length--; /* a line as Windows ends it */
     out[length] = '\0';
     return (int)length;
 }

@@ -124,7 +124,8 @@ serve_messages(struct server *server, struct mg_connection *connection, const ch
         return status;
     if (!range_of(connection, &range))
         return api_refuse(connection, "400 Bad Request", "bad-request",
-                          "`before` or `after` must be a whole number, and `limit` one from 1.");
+                          "`before` or `after`, not both, must be a whole number, and "
+                          "`limit` one from 1.");
     int error = history_read_for(&server->rooms, room_id, identity.id, &range, &message);
     if (error == -ENOENT)
         return api_refuse(connection, "403 Forbidden", "not-a-member", "You are not in this room.");

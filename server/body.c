@@ -34,9 +34,20 @@ is_json(const struct mg_connection *connection)
     return *type == '\0' || *type == ';';
 }
 
+/* Some clients wait to be told that the body is wanted (RFC 9110, 10.1.1). */
+static void
+ask_for_body(struct mg_connection *connection)
+{
+    static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    const char *expected = mg_get_header(connection, "Expect");
+
+    if (expected != NULL && strcasecmp(expected, "100-continue") == 0)
+        (void)mg_write(connection, line, strlen(line)); /* who does not get it sends no body */
+}
+
 /*
  * Reads what comes. Returns its length, -EMSGSIZE when it is too much, -ETIMEDOUT when it does not
- * come, or -ECONNRESET.
+ * come, or -EPROTO, when it ends too early or its chunks make no sense.
  */
 static int
 receive(struct mg_connection *connection, char *buffer, size_t size)
@@ -54,13 +65,13 @@ receive(struct mg_connection *connection, char *buffer, size_t size)
         if (count == 0)
             break;
         if (count < 0 || clock_monotonic_ms() > deadline)
-            return count < 0 ? -ECONNRESET : -ETIMEDOUT;
+            return clock_monotonic_ms() > deadline ? -ETIMEDOUT : -EPROTO;
         if (length == size)
             return -EMSGSIZE;
         buffer[length++] = byte;
     }
     if (expected >= 0 && length < (size_t)expected)
-        return clock_monotonic_ms() >= deadline ? -ETIMEDOUT : -ECONNRESET;
+        return clock_monotonic_ms() >= deadline ? -ETIMEDOUT : -EPROTO;
     return (int)length;
 }
 
@@ -79,12 +90,16 @@ read_text(struct server *server, struct mg_connection *connection, char *buffer,
 {
     const char *problem;
 
+    ask_for_body(connection);
     int length = receive(connection, buffer, size);
     if (length == -EMSGSIZE) {
         limits_count(server, LIMIT_BODY, mg_get_request_info(connection)->remote_addr);
         return refuse(connection, 413, "413 Content Too Large", "too-long",
                       "The body of this request is too long.");
     }
+    if (length == -EPROTO)
+        return refuse(connection, 400, "400 Bad Request", "bad-request",
+                      "The body of this request is not whole, or its chunks are not understood.");
     if (length < 0)
         return refuse(connection, 408, "408 Request Timeout", "bad-request",
                       "The body of this request did not come.");

@@ -56,7 +56,7 @@ refusal_of(int error, struct event_error *out)
         int error;
     } table[] = {
         {"session-revoked", "Your session has ended.", -ENOKEY},
-        {"banned", "You are banned from this server.", -EACCES},
+        {"banned", "This account is banned from this server, or was deleted.", -EACCES},
         {"name-taken", "This name is an account's.", -EADDRINUSE},
     };
 

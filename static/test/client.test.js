@@ -461,6 +461,8 @@ test('who writes is told and forgotten, and not told of oneself', () => {
   assert.deepEqual(room().typing.names, [])
   socket().say(typing(BOB), message('lobby', 1, BOB, 'there'))
   assert.deepEqual(room().typing.names, [])
+  socket().say(typing(BOB), { action: 'user-left', sender: BOB })
+  assert.deepEqual(room().typing.names, [])
 })
 
 test('that one writes is said now and then, however fast one writes', () => {

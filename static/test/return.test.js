@@ -153,6 +153,17 @@ test('private chats come back by the id of the other one, or end where that is u
   assert.equal(state.conversations.length, 2)
 })
 
+test('a private chat with somebody who was deleted meanwhile says so', () => {
+  const { state, socket, comeBack } = setUp()
+  socket().say(joinedPrivate(BOB, 'p-1'))
+  socket().lose()
+  comeBack()
+  socket().say(joinedPrivate({ id: BOB.id, name: 'deleted user' }, 'p-1'))
+  assert.deepEqual(state.conversations.map(({ name, status }) => [name, status]), [
+    ['deleted user', 'joined'],
+  ])
+})
+
 test('a room that cannot be joined again says why, and can be joined by hand', async () => {
   const { chat, socket, comeBack, room } = await inLobby()
   socket().lose()

@@ -65,7 +65,14 @@ def _(server):
         assert raw.recv(12) == b"HTTP/1.1 200", "the answer to what came in chunks"
     with begin(b"Content-Length: 9\r\n\r\n{") as raw:
         raw.shutdown(socket.SHUT_WR)
-        assert raw.recv(12) in (b"HTTP/1.1 408", b""), "the answer to who has gone"
+        assert raw.recv(12) in (b"HTTP/1.1 400", b""), "the answer to who has gone"
+    for wrong in b"zz\r\n", b"fffffffffffffffff\r\n{":
+        with begin(b"Transfer-Encoding: chunked\r\n\r\n" + wrong) as raw:
+            equal(raw.recv(12), b"HTTP/1.1 400", "the answer to what is no chunk")
+    with begin(b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(text)) as raw:
+        equal(raw.recv(25), b"HTTP/1.1 100 Continue\r\n\r\n", "the answer to who asks first")
+        raw.sendall(text)
+        equal(raw.recv(12), b"HTTP/1.1 200", "the answer to what came then")
     with slow:
         end = time.monotonic() + LIMIT
         while not select.select([slow], [], [], 0.2)[0]:

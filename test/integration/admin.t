@@ -112,6 +112,16 @@ def _():
     assert "Short" not in accounts()
 
 
+@test("a line of a password ends as it does on Windows, too")
+def _():
+    with open(f"{FOLDER}/windows", "wb") as file:
+        file.write(PASSWORD.encode() + b"\r\nanother line\r\n")
+    with Server(folder=FOLDER) as server:
+        admin("create", "Bob", f"--password-file={FOLDER}/windows", database=server.database)
+        body = json.dumps({"username": "Bob", "password": PASSWORD})
+        equal(server.request("/api/login", {"Content-Type": "application/json"}, "POST", body)[0], 200)
+
+
 @test("a password file's first line is the password")
 def _():
     with open(f"{FOLDER}/password", "w") as file:

@@ -153,6 +153,12 @@ async def _():
         equal([each["message"] for each in (await other.history(private))["messages"]], [""])
         await other.post(room, "it goes on")
         await other.post(private, "nobody hears")
+        await other.send({"action": "leave-room", "message": private})
+        await other.send({"action": "join-room-private", "message": gone.id})
+        joined = await other.expect("room-joined", sender={"id": gone.id, "name": "deleted user"})
+        equal(joined["target"]["id"], private)
+        equal(database(server).execute("SELECT name FROM room WHERE id = ?", (private,)).fetchone(),
+              ("deleted user, Other",))
 
         guest = await Client.connect(server, "Gone")
         assert guest.id != gone.id

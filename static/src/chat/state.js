@@ -30,8 +30,6 @@ export function createState() {
 export function createConversation(room) {
   return {
     key: room.key,
-    name: room.name,
-    peer: room.peer,
     private: room.private,
     ...reflect(room, true),
     version: 0, // of the room's items, which are not copied
@@ -46,9 +44,11 @@ export function createConversation(room) {
 }
 
 export function reflect(room, peerOnline) {
-  const { status, problem, unread, loading, loadProblem, canLoadOlder, log, typing } = room
+  const { name, peer, status, problem, unread, loading, loadProblem, canLoadOlder, log, typing } = room
   const { kind, topic, owner, role, out, mutedUntil } = room
   return {
+    name,
+    peer,
     status,
     problem,
     kind,

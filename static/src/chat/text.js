@@ -2,6 +2,7 @@
 import { byteLength, cleanText } from '../client/index.js'
 
 export const TOPIC_BYTES = 256
+export const DELETED_NAME = 'deleted user' // of who has no account any more
 const LEAST_PASSWORD = 8
 const MOST_PASSWORD = 1024
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })

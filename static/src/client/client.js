@@ -401,6 +401,7 @@ export class ChatClient {
     const known = this.room(key)
     const room = known ?? this.#add(made)
     room.describe(document)
+    if (sender) Object.assign(room, { name: sender.name, peer: sender }) // it may be deleted by now
     this.#enter(room, target.id, lastSeq, since)
     if (!known) this.save() // for a tab that is opened in the next second
     entry?.resolve?.(room)
@@ -591,7 +592,10 @@ export class ChatClient {
 
   #peerChanged(user, online) {
     if (online) this.people.set(user.id, user)
-    else this.people.delete(user.id)
+    else {
+      this.people.delete(user.id)
+      for (const room of this.rooms) room.typing.stopped(user.id)
+    }
     this.#touch(this.room(peerKey(user.id)))
     // With oneself the list of everybody has come, and who is not in it is away.
     if (user.id === this.user?.id)
