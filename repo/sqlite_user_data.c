@@ -28,6 +28,8 @@ give_room(sqlite3_stmt *statement, repo_user_room_function each, void *argument)
         .is_moderator = sqlite3_column_int(statement, 8) != 0,
         .banned_until = sqlite3_column_int64(statement, 9),
         .muted_until = sqlite3_column_int64(statement, 10),
+        .is_invited = sqlite3_column_int(statement, 11) != 0,
+        .was_kicked = sqlite3_column_int(statement, 12) != 0,
     };
     int error = room_from_row(statement, &room.room);
     return error != 0 ? error : each(argument, &room);
@@ -43,7 +45,7 @@ repo_user_rooms(struct repo *repo, const char *user_id, repo_user_room_function 
         reader, STATEMENT_USER_ROOMS,
         "SELECT " ROOM_COLUMNS ", EXISTS (SELECT 1 FROM roll WHERE roll.room = number"
         " AND roll.user_id = ?1) AS is_on_roll, owner_id = ?1, is_moderator, banned_until,"
-        " muted_until FROM room LEFT JOIN room_standing AS standing"
+        " muted_until, is_invited, kicked > 0 FROM room LEFT JOIN room_standing AS standing"
         " ON standing.room = number AND standing.user_id = ?1"
         " WHERE deleted = 0 AND (is_on_roll OR owner_id = ?1 OR standing.room IS NOT NULL"
         " OR (private = 1 AND ?1 IN (user_a, user_b))) ORDER BY number",

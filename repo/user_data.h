@@ -18,6 +18,8 @@ struct repo_user_room {
     bool is_on_roll;
     bool is_owner;
     bool is_moderator;
+    bool is_invited;
+    bool was_kicked;
     int64_t banned_until; /* milliseconds since 1970; 0: never */
     int64_t muted_until;  /* the same */
 };

@@ -117,6 +117,8 @@ put_room(void *argument, const struct repo_user_room *item)
     bool is_whole = add_text(object, "id", room->id) && add_text(object, "name", room->name) &&
                     add_bool(object, "private", room->is_private) &&
                     add_text(object, "role", role_of(item)) &&
+                    (!item->is_invited || add_bool(object, "invited", true)) &&
+                    (!item->was_kicked || add_bool(object, "kicked", true)) &&
                     add_until(object, "bannedUntil", item->banned_until) &&
                     add_until(object, "mutedUntil", item->muted_until);
 

@@ -172,6 +172,18 @@ read_environment(const bool *seen, struct options *options, const struct complai
     return result;
 }
 
+/* What each is good for itself, and not beside another one. */
+static enum options_result
+check_together(const struct options *options, const struct complaint *complaint)
+{
+    if (options->ping_after_s <= options->idle_timeout_s)
+        return OPTIONS_RUN;
+    complain(complaint,
+             "--ping-after: %u s is longer than --idle-timeout, %u s: no ping would be sent",
+             options->ping_after_s, options->idle_timeout_s);
+    return OPTIONS_ERROR;
+}
+
 enum options_result
 options_parse(int argc, char **argv, struct options *options, char *why, size_t why_size)
 {
@@ -188,5 +200,6 @@ options_parse(int argc, char **argv, struct options *options, char *why, size_t 
     result = read_command_line(argc, argv, seen, options, &complaint);
     if (result != OPTIONS_RUN)
         return result;
-    return read_environment(seen, options, &complaint);
+    result = read_environment(seen, options, &complaint);
+    return result == OPTIONS_RUN ? check_together(options, &complaint) : result;
 }

@@ -122,13 +122,14 @@ async def _():
         text = json.dumps(document)
         assert "argon2" not in text and "what another one says" not in text and gone.token not in text, text
         await admin_async(server, "ban", "Gone")
-        database(server).execute("INSERT INTO room_standing SELECT number, ?, 1, 0, 0, ?, 0, '', 9 FROM room "
+        database(server).execute("INSERT INTO room_standing SELECT number, ?, 1, 1, 0, ?, 7, '', 9 FROM room "
                                  "WHERE id = ?", (other.id, 2**63 - 1, room))
         database(server).execute("INSERT INTO block VALUES (?, ?)", (other.id, gone.id))
         document = json.loads(await admin_async(server, "export", "Gone"))
         equal(document["account"]["bannedUntil"], None, "for ever")
         document = json.loads(await admin_async(server, "export", "Other"))
-        assert {"role": "moderator", "mutedUntil": None}.items() <= document["rooms"][0].items(), document["rooms"]
+        told = {"role": "moderator", "mutedUntil": None, "invited": True, "kicked": True}
+        assert told.items() <= document["rooms"][0].items(), document["rooms"]
         equal(document["blocks"], [{"id": gone.id, "name": "Gone"}])
         await close_all(gone, other)
 
