@@ -88,7 +88,8 @@ read_range(const struct command *command, struct history_range *range)
 
     if (!command_number(command, "before", 0, &before) ||
         !command_number(command, "after", 0, &after) || (before != none && after != none)) {
-        command_refuse(command, "bad-request", "`before` or `after`, not both, must be a whole number.");
+        command_refuse(command, "bad-request",
+                       "`before` or `after`, not both, must be a whole number.");
         return false;
     }
     if (!command_number(command, "limit", 1, &limit)) {
