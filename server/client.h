@@ -87,8 +87,22 @@ void client_abort(struct client *client, uint16_t code);
 /* The same with a reason, which is constant. */
 void client_abort_because(struct client *client, uint16_t code, const char *reason);
 
-/* Sends a message that is for this client alone, and gives the caller's reference back. */
+/*
+ * Sends a message that is for this client alone, and gives the caller's reference back. Any thread;
+ * never blocks.
+ */
 void client_send(struct client *client, struct message *message);
+
+/*
+ * From its beginning to its end the client has its turn: what this thread sends to it goes out
+ * together, by the end, so that whoever asks for much in one go is not answered one by one while
+ * others wait. The loop's thread; an end that finds nothing to send does not touch the client.
+ */
+void client_turn_begin(const struct client *client);
+void client_turn_end(struct client *client);
+
+/* Sends what there is so far, if it has its turn. */
+void client_turn_send(struct client *client);
 
 /* What a client does as a member (client_member.c). */
 extern const struct member_operations client_operations;

@@ -46,6 +46,7 @@ client_send_close(struct client *client, uint16_t code, const char *reason)
     struct message *message = message_new_frame(frame, length);
     int error = -ENOMEM;
 
+    client_turn_send(client);
     lock_take(&client->lock);
     size_t before = outbox_bytes(&client->outbox);
     client->deaf = true;

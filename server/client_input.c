@@ -234,7 +234,9 @@ handle_data(struct client *client, char *data, size_t length)
 
     /* What one client sent in one go reaches its room in one go. */
     wake_defer();
+    client_turn_begin(client);
     bool goes_on = handle_frames(client, data, length, &used);
+    client_turn_end(client);
     wake_rooms();
     if (!goes_on)
         return;

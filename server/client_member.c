@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <errno.h>
 
+#define TURN_ANSWERS_MAX 32
+
 static struct client *
 client_of(struct member *member)
 {
@@ -123,11 +125,48 @@ send_all(struct client *client, struct message *const *messages, size_t count,
         loop_ask(client->loop, client, LOOP_CLOSE);
 }
 
+/* What a client is answered in its turn, by the thread that handles its input. */
+static _Thread_local struct {
+    const struct client *client; /* whose turn it is, or NULL */
+    size_t count;
+    struct message *answers[TURN_ANSWERS_MAX];
+} turn;
+
+void
+client_turn_begin(const struct client *client)
+{
+    assert(turn.client == NULL && turn.count == 0);
+    turn.client = client;
+}
+
+void
+client_turn_send(struct client *client)
+{
+    if (turn.client != client || turn.count == 0)
+        return;
+    send_all(client, turn.answers, turn.count, ORDINARY);
+    while (turn.count > 0)
+        message_rele(turn.answers[--turn.count]);
+}
+
+void
+client_turn_end(struct client *client)
+{
+    client_turn_send(client);
+    turn.client = NULL;
+}
+
 void
 client_send(struct client *client, struct message *message)
 {
-    send_all(client, &message, 1, ORDINARY);
-    message_rele(message);
+    if (turn.client != client) {
+        send_all(client, &message, 1, ORDINARY);
+        message_rele(message);
+        return;
+    }
+    turn.answers[turn.count++] = message;
+    if (turn.count == TURN_ANSWERS_MAX)
+        client_turn_send(client);
 }
 
 static void
