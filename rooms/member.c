@@ -98,7 +98,9 @@ put_again(struct membership *membership, bool makes)
     if (mailbox_put(&membership->room->mailbox, &mail->mail) == 0)
         return 0;
     free(mail);
-    return -EAGAIN; /* the room could not be opened, and is about to say so */
+    /* The room could not be opened, and is about to refuse the membership. */
+    membership->asked_again[makes]++;
+    return 0;
 }
 
 /* Whether it is in as many rooms as it may; the member's lock is held. */

@@ -140,7 +140,6 @@ void member_destroy(struct member *member);
  *   -ESHUTDOWN  the server is about to stop
  *   -EMFILE     the member is in as many rooms as it may
  *   -ENFILE     as many rooms run as may
- *   -EAGAIN     the room could not be opened, which is just being said
  *   -ENOMEM     out of memory
  *   -ECANCELED  the member has left for good
  */

@@ -67,12 +67,14 @@ struct membership {
     bool makes;                     /* [I] the room, where there is none */
     bool by_choice;                 /* [member's lock, then T of the room] it asked to leave */
     atomic_bool admitted;           /* [a] it was told that it is in; set by the room */
-    bool is_catching_up;            /* [T] of the room: a historian reads for it */
-    bool ended;                     /* [T] of the room: its leave was handled */
-    uint8_t role;                   /* [T] of the room: enum role */
-    int denied;                     /* [T] of the room: why it is not in, or not any more */
-    int64_t until;                  /* [T] of the room: until when it is banned, or muted */
-    uint64_t version;               /* [T] of the room: of the rights by which it was let in */
+    /* [member's lock] requests to join when the mailbox was closed, that do not make the room, and do */
+    uint16_t asked_again[2];
+    bool is_catching_up; /* [T] of the room: a historian reads for it */
+    bool ended;          /* [T] of the room: its leave was handled */
+    uint8_t role;        /* [T] of the room: enum role */
+    int denied;          /* [T] of the room: why it is not in, or not any more */
+    int64_t until;       /* [T] of the room: until when it is banned, or muted */
+    uint64_t version;    /* [T] of the room: of the rights by which it was let in */
     atomic_bool
         left; /* [a] nothing more is delivered of what it missed; set under the room's lock */
     atomic_bool types;                /* [a] its `typing` is in the mailbox */

@@ -378,12 +378,15 @@ room_refuse_join(struct room *room, struct membership *membership, int error)
         member_put_leave(member, membership);
     bool is_mine = membership->abandoned;
     lock_drop(&member->lock);
-    if (is_linked)
-        error = pass_on(room, membership, membership->makes, error);
-    if (error != 0 && !membership->invited) {
-        refuse(room, membership, error);
+    int told = is_linked ? pass_on(room, membership, membership->makes, error) : error;
+    if (told != 0 && !membership->invited) {
+        refuse(room, membership, told);
         member->operations->answered(member, 1);
     }
+    /* Whom it is not linked to any more cannot ask it again. */
+    for (int makes = 0; makes <= 1; makes++)
+        for (; membership->asked_again[makes] > 0; membership->asked_again[makes]--)
+            room_refuse_again(room, membership, makes, error);
     return is_mine;
 }
 
