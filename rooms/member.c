@@ -85,6 +85,14 @@ find_by_id(struct member *member, const char *room_id)
     return NULL;
 }
 
+/* A room has its mailbox open for as long as a membership of it is on a member's list. */
+static void
+put_open(struct room *room, struct mail *mail)
+{
+    int error = mailbox_put(&room->mailbox, mail);
+    assert(error == 0);
+}
+
 /* Asks for an answer where the member is in the room already; the member's lock is held. */
 static int
 put_again(struct membership *membership, bool makes)
@@ -95,11 +103,7 @@ put_again(struct membership *membership, bool makes)
     mail->request = ROOM_JOIN_AGAIN;
     mail->makes = makes;
     mail->membership = membership;
-    if (mailbox_put(&membership->room->mailbox, &mail->mail) == 0)
-        return 0;
-    free(mail);
-    /* The room could not be opened, and is about to refuse the membership. */
-    membership->asked_again[makes]++;
+    put_open(membership->room, &mail->mail);
     return 0;
 }
 
@@ -253,8 +257,7 @@ void
 member_put_leave(struct member *member, struct membership *membership)
 {
     unlink_from(member, membership);
-    if (mailbox_put(&membership->room->mailbox, &membership->leave.mail) != 0)
-        membership->abandoned = true;
+    put_open(membership->room, &membership->leave.mail);
 }
 
 int

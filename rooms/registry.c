@@ -108,8 +108,7 @@ registry_start(struct registry *registry, struct room *room)
     if (error == 0)
         return;
     log_warn(-error, "room-start key=%s", room->key);
-    registry_fail(registry, room);
-    room_refuse_all(room, error);
+    room_give_up(room, error);
     lock_take(&registry->lock);
     registry->alive--;
     if (registry->alive == 0)
@@ -174,17 +173,6 @@ void
 registry_unlist(struct registry *registry, struct room *room)
 {
     lock_take(&registry->lock);
-    bool was_listed = take_out(registry, room);
-    lock_drop(&registry->lock);
-    if (was_listed)
-        room_rele(room);
-}
-
-void
-registry_fail(struct registry *registry, struct room *room)
-{
-    lock_take(&registry->lock);
-    mailbox_close(&room->mailbox);
     bool was_listed = take_out(registry, room);
     lock_drop(&registry->lock);
     if (was_listed)

@@ -30,29 +30,25 @@ int registry_find_or_add(struct registry *registry, const char *key, const struc
                          bool makes, struct room **out, bool *is_new);
 
 /*
- * Starts the new room, once the mail of who asked for it is in: one that cannot be opened answers
- * what is in its mailbox, and takes nothing more. So it is where no thread can be had, here. Any
- * thread, which holds no lock; does not wait for the room to open.
+ * Starts the new room, once the mail of who asked for it is in. Where no thread can be had it is given
+ * up, here. Any thread, which holds no lock; does not wait for the room to open.
  */
 void registry_start(struct registry *registry, struct room *room);
 
 /*
  * Takes the room out and closes its mailbox, if that is empty. Returns whether it was. From then on
- * a request for the same key starts another one. Only the room's thread.
+ * a request for the same key starts another one. Only the room's thread, or room_give_up.
  */
 bool registry_retire(struct registry *registry, struct room *room);
 
 /*
  * Takes the room out, if it is in it, as its name is free for another one: who has found it before
- * still puts mail. Only the room's thread.
+ * still puts mail. Only the room's thread, or room_give_up.
  */
 void registry_unlist(struct registry *registry, struct room *room);
 
 /* The running room of that key, held for the caller, or NULL. Any thread; does not block. */
 struct room *registry_find(struct registry *registry, const char *key);
-
-/* Takes the room out and closes its mailbox, whatever is in it. Only the room's thread. */
-void registry_fail(struct registry *registry, struct room *room);
 
 /* Hands the room over to be reaped, as the last thing that its thread does. */
 void registry_bury(struct registry *registry, struct room *room);

@@ -335,42 +335,11 @@ serve(struct room *room)
     }
 }
 
-static void *
-room_main(void *argument)
-{
-    struct room *room = argument;
-
-    int error = open_room(room);
-    if (error == 0) {
-        serve(room);
-        close_room(room);
-    } else {
-        /* Of the first three only clients are told. */
-        if (error != -ENOENT && error != NO_SUCH_ROOM && error != -EDQUOT)
-            log_warn(-error, "room-open-failed key=%s", room->key);
-        registry_fail(room->rooms->registry, room);
-        room_refuse_all(room, error);
-    }
-    registry_bury(room->rooms->registry, room);
-    return NULL;
-}
-
-int
-room_start(struct room *room)
-{
-    room_hold(room);
-    if (pthread_create(&room->thread, NULL, room_main, room) != 0) {
-        room_rele(room);
-        return -EAGAIN;
-    }
-    return 0;
-}
-
-void
-room_refuse_all(struct room *room, int error)
+/* Answers what is in the mailbox with the error. */
+static void
+refuse_all(struct room *room, int error)
 {
     struct mail *rest = mailbox_take(&room->mailbox, 0);
-    struct mail *leaves = NULL;
 
     while (rest != NULL) {
         struct room_mail *mail = (struct room_mail *)rest;
@@ -380,15 +349,10 @@ room_refuse_all(struct room *room, int error)
             room_refuse_post(room, (struct room_post *)mail, error);
             break;
         case ROOM_JOIN:
-            /* Put where the leave would be, since posts behind it still refer to the membership. */
-            if (room_refuse_join(room, mail->membership, error)) {
-                mail->membership->leave.mail.next = leaves;
-                leaves = &mail->membership->leave.mail;
-            }
+            room_refuse_join(room, mail->membership, error);
             break;
         case ROOM_LEAVE:
-            mail->mail.next = leaves;
-            leaves = &mail->mail;
+            membership_free(mail->membership);
             break;
         case ROOM_JOIN_AGAIN:
             room_refuse_again(room, mail->membership, mail->makes, error);
@@ -404,9 +368,44 @@ room_refuse_all(struct room *room, int error)
             break;
         }
     }
-    while (leaves != NULL) {
-        struct room_mail *mail = (struct room_mail *)leaves;
-        leaves = leaves->next;
-        membership_free(mail->membership);
+}
+
+void
+room_give_up(struct room *room, int error)
+{
+    registry_unlist(room->rooms->registry, room);
+    /* Each refusal puts a leave in, and who has found the room before may still ask. */
+    do
+        refuse_all(room, error);
+    while (!registry_retire(room->rooms->registry, room));
+}
+
+static void *
+room_main(void *argument)
+{
+    struct room *room = argument;
+
+    int error = open_room(room);
+    if (error == 0) {
+        serve(room);
+        close_room(room);
+    } else {
+        /* Of the first three only clients are told. */
+        if (error != -ENOENT && error != NO_SUCH_ROOM && error != -EDQUOT)
+            log_warn(-error, "room-open-failed key=%s", room->key);
+        room_give_up(room, error);
     }
+    registry_bury(room->rooms->registry, room);
+    return NULL;
+}
+
+int
+room_start(struct room *room)
+{
+    room_hold(room);
+    if (pthread_create(&room->thread, NULL, room_main, room) != 0) {
+        room_rele(room);
+        return -EAGAIN;
+    }
+    return 0;
 }

@@ -62,19 +62,16 @@ struct membership {
     struct room *room;              /* [I] held */
     size_t index;                   /* [room's lock] its place in room->members, or SIZE_MAX */
     bool linked;                    /* [member's lock] in the member's list */
-    bool abandoned;                 /* [member's lock] left when the mailbox was closed already */
     bool invited;                   /* [I] the other user of a private room asked for it */
     bool makes;                     /* [I] the room, where there is none */
     bool by_choice;                 /* [member's lock, then T of the room] it asked to leave */
     atomic_bool admitted;           /* [a] it was told that it is in; set by the room */
-    /* [member's lock] requests to join when the mailbox was closed, that do not make the room, and do */
-    uint16_t asked_again[2];
-    bool is_catching_up; /* [T] of the room: a historian reads for it */
-    bool ended;          /* [T] of the room: its leave was handled */
-    uint8_t role;        /* [T] of the room: enum role */
-    int denied;          /* [T] of the room: why it is not in, or not any more */
-    int64_t until;       /* [T] of the room: until when it is banned, or muted */
-    uint64_t version;    /* [T] of the room: of the rights by which it was let in */
+    bool is_catching_up;            /* [T] of the room: a historian reads for it */
+    bool ended;                     /* [T] of the room: its leave was handled */
+    uint8_t role;                   /* [T] of the room: enum role */
+    int denied;                     /* [T] of the room: why it is not in, or not any more */
+    int64_t until;                  /* [T] of the room: until when it is banned, or muted */
+    uint64_t version;               /* [T] of the room: of the rights by which it was let in */
     atomic_bool
         left; /* [a] nothing more is delivered of what it missed; set under the room's lock */
     atomic_bool types;                /* [a] its `typing` is in the mailbox */
@@ -194,10 +191,11 @@ void room_rele(struct room *room);
 int room_start(struct room *room);
 
 /*
- * Answers everything in the mailbox of a room that could not be opened, whose mailbox is closed,
- * with the error.
+ * Ends a room that could not be opened: who asks for it from now on gets another one, and everything
+ * that is in the mailbox by the end is answered with the error. Its thread, or, as that could not be
+ * started, whoever was to start it, without a lock.
  */
-void room_refuse_all(struct room *room, int error);
+void room_give_up(struct room *room, int error);
 
 /* Joins (room_join.c); the room's thread only. */
 void room_handle_join(struct room *room, struct membership *membership);
@@ -306,9 +304,9 @@ void room_join_anew(struct room *room, struct membership *membership);
 
 /*
  * Answers the request to join with the error, or has it made anew, and takes the membership off the
- * member's list. Returns whether it is for the caller to free: not when its leave is in the mailbox.
+ * member's list; its leave comes through the mailbox.
  */
-bool room_refuse_join(struct room *room, struct membership *membership, int error);
+void room_refuse_join(struct room *room, struct membership *membership, int error);
 
 /*
  * Takes the membership off the member's list, so that no mail of it is put any more, and puts its

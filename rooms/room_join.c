@@ -231,8 +231,7 @@ room_handle_join(struct room *room, struct membership *membership)
         error = add_member(room, membership);
     if (error != 0) {
         membership->denied = error;
-        bool is_mine = room_refuse_join(room, membership, error);
-        assert(!is_mine); /* the mailbox of a room that serves is open */
+        room_refuse_join(room, membership, error);
         return;
     }
     bool is_first = !room_users_have(&room->users, member->id);
@@ -366,7 +365,7 @@ room_handle_join_again(struct room *room, struct membership *membership, bool ma
     room_invite_other(room, membership->member, atomic_load(&room->delivered));
 }
 
-bool
+void
 room_refuse_join(struct room *room, struct membership *membership, int error)
 {
     struct member *member = membership->member;
@@ -376,18 +375,13 @@ room_refuse_join(struct room *room, struct membership *membership, int error)
     bool is_linked = membership->linked;
     if (is_linked)
         member_put_leave(member, membership);
-    bool is_mine = membership->abandoned;
     lock_drop(&member->lock);
-    int told = is_linked ? pass_on(room, membership, membership->makes, error) : error;
-    if (told != 0 && !membership->invited) {
-        refuse(room, membership, told);
+    if (is_linked)
+        error = pass_on(room, membership, membership->makes, error);
+    if (error != 0 && !membership->invited) {
+        refuse(room, membership, error);
         member->operations->answered(member, 1);
     }
-    /* Whom it is not linked to any more cannot ask it again. */
-    for (int makes = 0; makes <= 1; makes++)
-        for (; membership->asked_again[makes] > 0; membership->asked_again[makes]--)
-            room_refuse_again(room, membership, makes, error);
-    return is_mine;
 }
 
 void
