@@ -13,6 +13,14 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+/* What a member asked for. */
+struct request {
+    struct room_question question; /* first; its room is NULL where the member is in none */
+    struct rooms *rooms;
+    struct listing listing;
+    int64_t banned_until; /* of who is refused as it is banned */
+};
+
 /* A list in the making. */
 struct list {
     struct document document;
@@ -154,40 +162,42 @@ read_blocks(struct rooms *rooms, const char *user_id, const struct listing *list
 
 /* Finds the room, and whether the member may see who is in it, and who is kept out. */
 static int
-check_members(struct rooms *rooms, struct member *member, const struct listing *listing, bool is_in,
-              struct repo_room *room, struct repo_rights *rights, bool *sees_banned,
-              int64_t *banned_until)
+check_members(struct request *request, struct repo_room *room, struct repo_rights *rights,
+              bool *sees_banned)
 {
+    const struct member *member = request->question.job.member;
+    struct repo *repo = request->rooms->repo;
+    bool is_in = request->question.room != NULL;
     struct repo_standing own = {0};
     int64_t now = clock_realtime_ms();
 
-    int error = repo_room_find_by_id(rooms->repo, listing->room_id, room);
+    int error = repo_room_find_by_id(repo, request->listing.room_id, room);
     if (error == 0)
-        error = repo_rights_read(rooms->repo, room->number, rights);
+        error = repo_rights_read(repo, room->number, rights);
     if (error == -ENOENT || (error == 0 && (room->is_private || rights->is_deleted)))
         return NO_SUCH_ROOM;
     if (error == 0)
-        error = repo_standing_find(rooms->repo, room->number, member->id, &own);
+        error = repo_standing_find(repo, room->number, member->id, &own);
     if (error != 0)
         return error;
     enum role role = rights_role(rights, &own, member->id, atomic_load(&member->is_admin), is_in);
     *sees_banned = rights_check(RIGHT_LIST_BANNED, role, &own, now) == 0;
-    *banned_until = own.banned_until;
+    request->banned_until = own.banned_until;
     error = rights_check(RIGHT_LIST_MEMBERS, role, &own, now);
     bool is_hidden = rights->kind == REPO_INVITE_ONLY && !own.is_invited;
     return error == DENIED && is_hidden ? NO_SUCH_ROOM : error;
 }
 
 static int
-read_members(struct rooms *rooms, struct member *member, const struct listing *listing, bool is_in,
-             struct message **out, int64_t *banned_until)
+read_members(struct request *request, struct message **out)
 {
+    const struct listing *listing = &request->listing;
+    struct repo *repo = request->rooms->repo;
     struct repo_room room;
     struct repo_rights rights;
     bool sees_banned;
 
-    int error =
-        check_members(rooms, member, listing, is_in, &room, &rights, &sees_banned, banned_until);
+    int error = check_members(request, &room, &rights, &sees_banned);
     if (error != 0)
         return error;
     struct list list = {
@@ -198,12 +208,11 @@ read_members(struct rooms *rooms, struct member *member, const struct listing *l
     };
     document_string(&list.document, document_object(&list.document, "target"), "id", room.id);
     begin_array(&list, "users");
-    error = repo_room_users(rooms->repo, room.number, listing->after, listing->limit + 1, add_user,
-                            &list);
+    error = repo_room_users(repo, room.number, listing->after, listing->limit + 1, add_user, &list);
     end_array(&list, "more");
     if (error == 0 && sees_banned) {
         begin_array(&list, "banned");
-        error = repo_room_banned(rooms->repo, room.number, list.now, listing->banned_after,
+        error = repo_room_banned(repo, room.number, list.now, listing->banned_after,
                                  listing->limit + 1, add_user, &list);
         end_array(&list, "moreBanned");
     }
@@ -211,12 +220,6 @@ read_members(struct rooms *rooms, struct member *member, const struct listing *l
 }
 
 /* ---- what a member asked for -------------------------------------------------------------- */
-
-struct request {
-    struct room_question question; /* first; its room is NULL where the member is in none */
-    struct rooms *rooms;
-    struct listing listing;
-};
 
 static const char *
 action_of(enum listing_kind kind)
@@ -244,7 +247,7 @@ end(struct request *request)
 }
 
 static void
-tell_refusal(const struct request *request, int error, int64_t banned_until)
+tell_refusal(const struct request *request, int error)
 {
     const struct listing *listing = &request->listing;
     struct member *member = request->question.job.member;
@@ -256,7 +259,7 @@ tell_refusal(const struct request *request, int error, int64_t banned_until)
 
     event_error_for(error, &refusal);
     if (error == DENIED_BANNED)
-        refusal.until = banned_until;
+        refusal.until = request->banned_until;
     struct message *message = event_error(&refusal);
     if (message != NULL) {
         member->operations->deliver(member, &message, 1);
@@ -265,15 +268,14 @@ tell_refusal(const struct request *request, int error, int64_t banned_until)
 }
 
 static int
-read_list(const struct request *request, struct message **out, int64_t *banned_until)
+read_list(struct request *request, struct message **out)
 {
     struct member *member = request->question.job.member;
     const struct listing *listing = &request->listing;
-    bool is_in = request->question.room != NULL;
 
     switch (listing->kind) {
     case LISTING_MEMBERS:
-        return read_members(request->rooms, member, listing, is_in, out, banned_until);
+        return read_members(request, out);
     case LISTING_BLOCKS:
         return read_blocks(request->rooms, member->id, listing, out);
     case LISTING_ROOMS:
@@ -293,13 +295,12 @@ answer(struct reading_job *job)
 
     if (member->operations->is_behind(member))
         return READING_BEHIND;
-    int64_t banned_until = 0;
-    int error = read_list(request, &list, &banned_until);
+    int error = read_list(request, &list);
     if (error == 0) {
         member->operations->deliver_list(member, &list, 1);
         message_rele(list);
     } else {
-        tell_refusal(request, error, banned_until);
+        tell_refusal(request, error);
     }
     end(request);
     return READING_DONE;
@@ -308,7 +309,7 @@ answer(struct reading_job *job)
 static void
 refuse(struct room_question *question, int error)
 {
-    tell_refusal((struct request *)question, error, 0);
+    tell_refusal((struct request *)question, error);
     end((struct request *)question);
 }
 

@@ -58,6 +58,7 @@ receive(struct mg_connection *connection, char *buffer, size_t size)
 
     if (expected > (int64_t)size)
         return -EMSGSIZE;
+    ask_for_body(connection);
     /* A byte at a time: civetweb waits for all that it is asked for, however long each byte takes. */
     for (;;) {
         char byte;
@@ -90,7 +91,6 @@ read_text(struct server *server, struct mg_connection *connection, char *buffer,
 {
     const char *problem;
 
-    ask_for_body(connection);
     int length = receive(connection, buffer, size);
     if (length == -EMSGSIZE) {
         limits_count(server, LIMIT_BODY, mg_get_request_info(connection)->remote_addr);

@@ -218,28 +218,21 @@ async def _(server):
     equal({each.status for each in answers}, {200, 503}, "the answers")
 
 
-def runs(pid):
-    """Whether there is this process; one that has ended and was not asked about it does not."""
+def process(pid):
+    """The name and the parent of a process; None where it has ended, be it asked about or not."""
     try:
         with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+            name, _, rest = file.read().partition("(")[2].rpartition(")")
     except OSError:
-        return False
+        return None
+    state, parent = rest.split()[:2]
+    return (name, int(parent)) if state != "Z" else None
 
 
 def hashers(server):
     """The ids of the server's processes for passwords."""
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{entry}/status") as status:
-                fields = dict(line.split(":", 1) for line in status if ":" in line)
-        except OSError:  # it has ended meanwhile
-            continue
-        if int(fields["PPid"]) == server.process.pid and fields["State"].strip()[0] != "Z":
-            equal(fields["Name"].strip(), "chatd-hasher")
-            found.append(int(entry))
-    return found
+    own = ("chatd-hasher", server.process.pid)
+    return [int(each) for each in os.listdir("/proc") if each.isdigit() and process(each) == own]
 
 
 @test("a process for passwords that was killed is missed by nobody")
@@ -262,7 +255,7 @@ def _():
         assert 1 <= len(pids) <= 2, pids
         server.process.kill()
         server.process.wait()
-        until(lambda: not any(map(runs, pids)), "they have gone")
+        until(lambda: not any(map(process, pids)), "they have gone")
 
 
 @test("a server without a standard input, and whose processes for passwords hang, stops as others do")

@@ -1,4 +1,5 @@
 /* Passwords are hashed by a process that holds nothing, and that may be lost. */
+#include "server/hasher.h"
 #include "server/hasher_process.h"
 #include "test/unit/tap.h"
 
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -122,6 +124,24 @@ test_without_input(const char *kept)
         abort();
 }
 
+static void
+test_no_descriptors(void)
+{
+    struct rlimit usual, none = {0};
+    struct hasher_process process;
+    struct hasher *hasher;
+
+    if (getrlimit(RLIMIT_NOFILE, &usual) != 0)
+        abort();
+    none.rlim_max = usual.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &none) != 0)
+        abort();
+    ok(hasher_process_start(&process, LIMIT_MS) == -EMFILE, "without a socket it is not started");
+    ok(hasher_open(2, &hasher) == -EMFILE && hasher == NULL, "nor is a hasher then");
+    if (setrlimit(RLIMIT_NOFILE, &usual) != 0)
+        abort();
+}
+
 int
 main(void)
 {
@@ -143,6 +163,7 @@ main(void)
     hasher_process_end(&other);
     test_stopped(kept);
     test_without_input(kept);
+    test_no_descriptors();
     ok(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "all are gone");
     (void)close(opened);
     return done_testing();

@@ -168,6 +168,14 @@ test_limits(void)
     fake_rooms_close(&rooms);
 }
 
+static bool
+ask(struct fake_member *member, const char *name, bool makes)
+{
+    atomic_fetch_add(&member->under_way, 1);
+    return member_join(&member->member, &rooms.rooms, name, strlen(name), MEMBER_SINCE_NONE,
+                       makes) == 0;
+}
+
 /* A room that cannot be made, since another process has the database locked. */
 static void
 test_failed_open(void)
@@ -179,9 +187,7 @@ test_failed_open(void)
     if (sqlite3_open(rooms.database, &other) != SQLITE_OK ||
         sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
         abort();
-    atomic_fetch_add(&member->under_way, 1);
-    ok(member_join(&member->member, &rooms.rooms, "locked", 6, MEMBER_SINCE_NONE, true) == 0,
-       "the request is taken");
+    ok(ask(member, "locked", true), "the request is taken");
     const char *error = fake_expect(member, "\"error\"", NULL);
     ok(error != NULL && strstr(error, "\"unavailable\"") != NULL &&
            strstr(error, "\"retry\":true") != NULL && strstr(error, "\"join-room\"") != NULL,
@@ -195,6 +201,68 @@ test_failed_open(void)
     fake_rooms_close(&rooms);
 }
 
+/* Twice each time, so that the second one comes at any time of a room that is about to end. */
+static void *
+ask_in_vain(void *argument)
+{
+    struct joiner *joiner = argument;
+    struct fake_member *member = fake_member_new("asker");
+
+    joiner->is_good = true;
+    for (int i = 0; i < ROUNDS; i++)
+        joiner->is_good =
+            ask(member, "nowhere", false) && ask(member, "nowhere", false) && joiner->is_good;
+    fake_wait_answered(member);
+    joiner->is_good = joiner->is_good && fake_count(member, "\"no-such-room\"") == 2 * ROUNDS &&
+                      fake_count(member, "\"error\"") == 2 * ROUNDS;
+    fake_member_free(member);
+    return NULL;
+}
+
+static void
+test_refused_at_any_time(void)
+{
+    struct joiner joiners[THREADS];
+    bool are_good = true;
+
+    fake_rooms_open(&rooms, 0, 10000);
+    run(joiners, ask_in_vain);
+    for (int i = 0; i < THREADS; i++)
+        are_good = are_good && joiners[i].is_good;
+    ok(are_good, "who asks for rooms that are not there is told so, each time once");
+    struct fake_member *member = fake_member_new("maker");
+    ok(ask(member, "here", false) && ask(member, "here", true), "who asks, and then makes one");
+    fake_wait_answered(member);
+    ok(fake_count(member, "\"no-such-room\"") == 1 && fake_count(member, "\"room-joined\"") == 1,
+       "is told so, and is in it");
+    fake_member_free(member);
+    fake_rooms_close(&rooms);
+}
+
+/* No memory has a place for such a stack. */
+static void
+test_no_thread(void)
+{
+    struct fake_member *member = fake_member_new("unlucky");
+    pthread_attr_t usual, large;
+
+    fake_rooms_open(&rooms, 0, 100);
+    if (pthread_getattr_default_np(&usual) != 0 || pthread_getattr_default_np(&large) != 0 ||
+        pthread_attr_setstacksize(&large, (size_t)1 << 46) != 0 ||
+        pthread_setattr_default_np(&large) != 0)
+        abort();
+    ok(ask(member, "stillborn", true) && ask(member, "stillborn", true), "requests are taken");
+    if (pthread_setattr_default_np(&usual) != 0)
+        abort();
+    fake_wait_answered(member);
+    ok(fake_count(member, "\"unavailable\"") == 2 && fake_count(member, "\"retry\":true") == 2,
+       "and refused, as something to try again, where no thread can be had");
+    ok(registry_count(rooms.rooms.registry) == 0, "no room is left of it");
+    ok(fake_join(member, &rooms, "stillborn", NULL) == 0, "trying again works");
+    fake_member_free(member);
+    fake_rooms_close(&rooms);
+}
+
 int
 main(void)
 {
@@ -203,5 +271,7 @@ main(void)
     test_stops();
     test_limits();
     test_failed_open();
+    test_refused_at_any_time();
+    test_no_thread();
     return done_testing();
 }
