@@ -70,8 +70,8 @@ void repo_close(struct repo **repo);
 int repo_release_memory(struct repo *repo);
 
 /*
- * From now on no call waits for another process's lock: it is had at once, or the call fails with
- * -EBUSY. For the end, when there is no time. Any thread; does not block.
+ * From now on no call waits for another process's lock, nor goes on waiting for it: it is had at
+ * once, or the call fails with -EBUSY. For the end, when there is no time. Any thread; does not block.
  */
 void repo_hurry(struct repo *repo);
 

@@ -15,7 +15,7 @@ int
 connection_wait(void *argument, int attempts)
 {
     const struct connection *connection = argument;
-    if (monotonic_ms() >= connection->deadline)
+    if (monotonic_ms() >= connection->deadline || atomic_load(connection->busy_timeout_ms) == 0)
         return 0;
     /* Short waits: a transaction takes about a millisecond, and SQLite keeps no queue. */
     struct timespec pause = {.tv_nsec = attempts < 20 ? 200000 : 2000000};
@@ -155,10 +155,12 @@ connection_close(struct connection *connection)
 
 /* Opens the file; on failure the connection is to be closed as well. */
 static int
-connection_open(struct connection *connection, const struct repo_options *options, const char *vfs)
+connection_open(struct connection *connection, const struct repo *repo,
+                const struct repo_options *options, const char *vfs)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                 SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+    connection->busy_timeout_ms = &repo->busy_timeout_ms;
     connection->deadline = monotonic_ms() + options->busy_timeout_ms;
     int code = sqlite3_open_v2(options->path, &connection->database, flags, vfs);
     if (connection->database == NULL)
@@ -198,7 +200,7 @@ writer_open(struct repo *repo, const struct repo_options *options, struct connec
     *failed = &repo->writer;
     int error = log_file_register();
     if (error == 0)
-        error = connection_open(&repo->writer, options, LOG_FILE_VFS);
+        error = connection_open(&repo->writer, repo, options, LOG_FILE_VFS);
     if (error == 0)
         error = schema_prepare(&repo->writer, why, why_size);
     if (error == 0)
@@ -208,14 +210,13 @@ writer_open(struct repo *repo, const struct repo_options *options, struct connec
     if (error != 0)
         return error;
     *failed = &repo->mover;
-    error = connection_open(&repo->mover, options, NULL);
+    error = connection_open(&repo->mover, repo, options, NULL);
     if (error == 0)
         error = connection_configure(&repo->mover, durability_pragma(options));
     if (error == 0)
         error = checkpointer_open(&repo->mover, &repo->checkpointer);
     if (error == 0)
-        error = write_group_open(&repo->writer, repo->checkpointer, options->busy_timeout_ms,
-                                 &repo->group);
+        error = write_group_open(&repo->writer, repo->checkpointer, &repo->group);
     return error;
 }
 
@@ -225,7 +226,7 @@ readers_open(struct repo *repo, const struct repo_options *options, struct conne
 {
     for (int i = 0; i < REPO_READERS; i++) {
         struct connection *reader = *failed = &repo->readers[i];
-        int error = connection_open(reader, options, NULL);
+        int error = connection_open(reader, repo, options, NULL);
         if (error == 0)
             error =
                 connection_configure(reader, "PRAGMA query_only = 1; PRAGMA cache_size = -1000;");
@@ -311,7 +312,6 @@ void
 repo_hurry(struct repo *repo)
 {
     atomic_store(&repo->busy_timeout_ms, 0);
-    write_group_hurry(repo->group);
 }
 
 void

@@ -139,6 +139,7 @@ enum statement {
 struct connection {
     sqlite3 *database;                         /* [I] */
     sqlite3_stmt *statements[STATEMENT_COUNT]; /* [T] prepared when first used */
+    const atomic_int *busy_timeout_ms;         /* [I] the repository's */
     int64_t deadline;                          /* [T] until when it waits for another's lock */
     struct connection *next;                   /* [m] the next one that is free */
 };
@@ -149,7 +150,7 @@ struct repo {
     struct checkpointer *checkpointer;       /* [I] */
     struct connection readers[REPO_READERS]; /* [T] who has taken it */
     struct write_group *group;               /* [I] */
-    atomic_int busy_timeout_ms;              /* [a] */
+    atomic_int busy_timeout_ms;              /* [a] 0: nobody waits for another's lock any more */
     pthread_mutex_t mutex;                   /* of the pool; held for a few instructions */
     pthread_cond_t given;                    /* a reader came back */
     struct connection *free;                 /* [m] readers that nobody has */
@@ -171,7 +172,10 @@ monotonic_ms(void)
 /* Translates the last failure of this connection to a negative errno. */
 int connection_error(const struct connection *connection);
 
-/* The busy handler of a connection: waits a moment for another's lock; 0 past the deadline. */
+/*
+ * The busy handler of a connection: waits a moment for another's lock; 0 past the deadline, or once
+ * nobody is to wait any more.
+ */
 int connection_wait(void *argument, int attempts);
 
 /* Runs the text of one or more statements that are not kept. */

@@ -38,7 +38,6 @@ struct request {
 
 struct write_group {
     struct connection *connection;     /* [T] */
-    int busy_timeout_ms;               /* [m] */
     struct checkpointer *checkpointer; /* [I] */
     int checkpoint_at;             /* [T] frames in the log after which to ask the checkpointer */
     int restart_at;                /* [T] frames in the log after which to insist */
@@ -94,7 +93,7 @@ move_log(void *argument, sqlite3 *database, const char *name, int frames)
 
 int
 write_group_open(struct connection *connection, struct checkpointer *checkpointer,
-                 int busy_timeout_ms, struct write_group **out)
+                 struct write_group **out)
 {
     struct write_group *group = calloc(1, sizeof(*group));
     if (group == NULL)
@@ -105,7 +104,6 @@ write_group_open(struct connection *connection, struct checkpointer *checkpointe
         return -error;
     }
     group->connection = connection;
-    group->busy_timeout_ms = busy_timeout_ms;
     group->checkpointer = checkpointer;
     group->checkpoint_at = CHECKPOINT_FRAMES;
     group->restart_at = RESTART_FRAMES;
@@ -305,7 +303,7 @@ write_group_run(struct write_group *group, write_function function, void *argume
 
     mutex_lock(&group->mutex);
     /* Under the mutex, so that the queue is in the order of the deadlines too. */
-    request.deadline = monotonic_ms() + group->busy_timeout_ms;
+    request.deadline = monotonic_ms() + atomic_load(group->connection->busy_timeout_ms);
     *group->last = &request;
     group->last = &request.next;
     group->waiting++;
@@ -322,14 +320,6 @@ write_group_run(struct write_group *group, write_function function, void *argume
     int error = sem_destroy(&request.woken);
     assert(error == 0);
     return request.result;
-}
-
-void
-write_group_hurry(struct write_group *group)
-{
-    mutex_lock(&group->mutex);
-    group->busy_timeout_ms = 0;
-    mutex_unlock(&group->mutex);
 }
 
 size_t

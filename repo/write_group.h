@@ -25,7 +25,7 @@ typedef int (*write_function)(struct connection *connection, void *argument);
  * moves what it writes and is to be closed after it.
  */
 int write_group_open(struct connection *connection, struct checkpointer *checkpointer,
-                     int busy_timeout_ms, struct write_group **out);
+                     struct write_group **out);
 
 /* Frees the group; nobody may be in it. The connection stays open. */
 void write_group_close(struct write_group **group);
@@ -35,9 +35,6 @@ void write_group_close(struct write_group **group);
  * of why it is not: then nothing of it is stored.
  */
 int write_group_run(struct write_group *group, write_function function, void *argument);
-
-/* From now on no call waits for another process's lock. */
-void write_group_hurry(struct write_group *group);
 
 /* How many calls wait for a leader to take them. */
 size_t write_group_waiting(struct write_group *group);

@@ -188,6 +188,30 @@ test_busy(void)
     repo_close(&repo);
 }
 
+static void
+test_hurry(void)
+{
+    enum { TIMEOUT_MS = 60000, LATE_MS = 30000 };
+    struct repo *repo = open_repo(TIMEOUT_MS);
+    int64_t room = add_room(repo, "hurry");
+    struct writer writers[WRITERS];
+    fill(writers, repo, room);
+    sqlite3 *other = take_lock();
+    start(writers, WRITERS, repo);
+    repo_hurry(repo);
+    join(writers, WRITERS);
+    int busy = 0;
+    for (int i = 0; i < WRITERS; i++)
+        busy += writers[i].result == -EBUSY && writers[i].waited < LATE_MS;
+    ok(busy == WRITERS, "who waits for the database when there is no time any more is told -EBUSY");
+    struct repo_post post = make_post("ann", NULL, "text");
+    ok(append_one(repo, room, &post) == -EBUSY, "and so is who comes after that");
+    drop_lock(other);
+    ok(append_one(repo, room, &post) == 0 && post.seq == 1 && holds_exactly(repo, room, 1),
+       "but what needs no waiting is stored");
+    repo_close(&repo);
+}
+
 /* ---- everything at once ------------------------------------------------------------------- */
 
 enum { THREADS = 8, ROUNDS = 60, BATCH = 5 };
@@ -267,6 +291,7 @@ main(void)
     test_one_commit();
     test_one_bad();
     test_busy();
+    test_hurry();
     test_crowd();
     return fixture_end();
 }
