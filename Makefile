@@ -27,19 +27,19 @@ PUBSUB := deflater inbox local message payload pubsub queue redis redis_address 
           replay topic
 REPO   := checkpointer log_file parameter schema sqlite sqlite_account sqlite_append sqlite_arrival \
           sqlite_block sqlite_deleted sqlite_entry sqlite_identity sqlite_invite_link sqlite_lease \
-          sqlite_listing sqlite_missed sqlite_revocation sqlite_rights sqlite_roll sqlite_room sqlite_secret sqlite_session \
-          sqlite_user sqlite_user_data write_group
-ROOMS  := auditor catch_up clerk document event event_chat event_room fan_out hand_out historian history \
-          identifier listing lobby lobby_call_back lobby_presence lobby_reconcile lobby_revocation \
-          lobby_subscriber lock log mailbox member membership name_fold order registry rights room room_join \
-          room_make room_members room_posts room_rights room_roll room_users rooms roster stack subscriber \
-          utf8 wake
-SERVER := account_api admin admin_account admin_export admin_options admin_password answer api api_request \
-          assets body body_json bus client client_close client_input client_member client_start command \
-          command_message \
-          command_rights command_room complaint config_api confine counted counters credentials extensions failure_limit \
-          futex_table guest handover hasher hasher_process http identity inflater invitation_api json_guard key_hash \
-          key_table landlock limits login loop options options_table origin outbox password peer peer_request \
+          sqlite_listing sqlite_missed sqlite_revocation sqlite_rights sqlite_roll sqlite_room \
+          sqlite_secret sqlite_session sqlite_user sqlite_user_data write_group
+ROOMS  := auditor catch_up clerk document event event_chat event_room fan_out hand_out historian \
+          history identifier listing lobby lobby_call_back lobby_presence lobby_reconcile \
+          lobby_revocation lobby_subscriber lock log mailbox member member_post membership name_fold \
+          order registry rights room room_join room_make room_members room_open room_posts \
+          room_refuse room_rights room_roll room_users rooms roster stack subscriber utf8 wake
+SERVER := account_api admin admin_account admin_export admin_options admin_password answer api \
+          api_request assets body body_json bus client client_close client_input client_member \
+          client_start command command_message command_rights command_room complaint config_api \
+          confine counted counters credentials extensions failure_limit futex_table guest handover \
+          hasher hasher_process http identity inflater invitation_api json_guard key_hash key_table \
+          landlock limits login loop options options_table origin outbox password peer peer_request \
           rate_limit reception server session_api token upgrade websocket websocket_header
 SOURCES := $(PUBSUB:%=pubsub/%.c) $(REPO:%=repo/%.c) $(ROOMS:%=rooms/%.c) $(SERVER:%=server/%.c)
 

@@ -5,7 +5,6 @@
 #include "rooms/registry.h"
 #include "rooms/room.h"
 #include "rooms/rooms.h"
-#include "rooms/wake.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -31,58 +30,6 @@ member_destroy(struct member *member)
     assert(member->memberships == NULL && member->jobs == NULL);
     free(member->arrival);
     lock_destroy(&member->lock);
-}
-
-static void
-link_first(struct member *member, struct membership *membership)
-{
-    membership->previous = NULL;
-    membership->next = member->memberships;
-    if (membership->next != NULL)
-        membership->next->previous = membership;
-    member->memberships = membership;
-    membership->linked = true;
-    member->room_count++;
-}
-
-static void
-unlink_from(struct member *member, struct membership *membership)
-{
-    if (membership->previous != NULL)
-        membership->previous->next = membership->next;
-    else
-        member->memberships = membership->next;
-    if (membership->next != NULL)
-        membership->next->previous = membership->previous;
-    membership->linked = false;
-    member->room_count--;
-}
-
-/* Finds by the room's key; the member's lock is held. */
-static struct membership *
-find_by_key(const struct member *member, const char *key)
-{
-    struct membership *membership = member->memberships;
-    while (membership != NULL && strcmp(membership->room->key, key) != 0)
-        membership = membership->next;
-    return membership;
-}
-
-/* Finds by the room's id and moves it to the front; the member's lock is held. */
-static struct membership *
-find_by_id(struct member *member, const char *room_id)
-{
-    for (struct membership *at = member->memberships; at != NULL; at = at->next) {
-        if (!atomic_load_explicit(&at->room->opened, memory_order_acquire) ||
-            strcmp(at->room->stored.id, room_id) != 0)
-            continue;
-        if (at != member->memberships) {
-            unlink_from(member, at);
-            link_first(member, at);
-        }
-        return at;
-    }
-    return NULL;
 }
 
 /* A room has its mailbox open for as long as a membership of it is on a member's list. */
@@ -135,7 +82,7 @@ put_join(struct member *member, struct room *room, const struct joining *how, un
 
     int error = 0;
     lock_take(&member->lock);
-    struct membership *there = find_by_key(member, room->key);
+    struct membership *there = membership_find_by_key(member, room->key);
     if (member->gone) {
         error = -ECANCELED;
     } else if (is_full(member, maximum)) {
@@ -145,7 +92,7 @@ put_join(struct member *member, struct room *room, const struct joining *how, un
     } else {
         error = mailbox_put(&room->mailbox, &made->join.mail);
         if (error == 0) {
-            link_first(member, made);
+            membership_link(member, made);
             made = NULL;
         }
     }
@@ -165,7 +112,7 @@ join_beforehand(struct member *member, const char *key, const struct joining *ho
     int error = 0;
 
     lock_take(&member->lock);
-    struct membership *there = find_by_key(member, key);
+    struct membership *there = membership_find_by_key(member, key);
     if (member->gone) {
         error = -ECANCELED;
     } else if (there != NULL) {
@@ -253,11 +200,25 @@ member_accept_private(struct member *member, struct rooms *rooms, const char *ot
     return join_pair(member, rooms, other_id, true, since);
 }
 
-void
-member_put_leave(struct member *member, struct membership *membership)
+/* Its leave comes behind what mail of it there is; the member's lock is held. */
+static void
+put_leave(struct member *member, struct membership *membership)
 {
-    unlink_from(member, membership);
+    membership_unlink(member, membership);
     put_open(membership->room, &membership->leave.mail);
+}
+
+bool
+member_expel(struct membership *membership)
+{
+    struct member *member = membership->member;
+
+    lock_take(&member->lock);
+    bool is_in = membership->linked;
+    if (is_in)
+        put_leave(member, membership);
+    lock_drop(&member->lock);
+    return is_in;
 }
 
 int
@@ -266,10 +227,10 @@ member_leave(struct member *member, const char *room_id)
     int error = -ENOENT;
 
     lock_take(&member->lock);
-    struct membership *membership = find_by_id(member, room_id);
+    struct membership *membership = membership_find(member, room_id);
     if (membership != NULL) {
         membership->by_choice = true;
-        member_put_leave(member, membership);
+        put_leave(member, membership);
         error = 0;
     }
     lock_drop(&member->lock);
@@ -282,124 +243,8 @@ member_leave_all(struct member *member)
     lock_take(&member->lock);
     member->gone = true;
     while (member->memberships != NULL)
-        member_put_leave(member, member->memberships);
+        put_leave(member, member->memberships);
     lock_drop(&member->lock);
-}
-
-static struct room_post *
-make_post(const char *text, size_t length, const char *client_id)
-{
-    size_t id_size = client_id != NULL ? strlen(client_id) + 1 : 0;
-    struct room_post *post = malloc(sizeof(*post) + length + 1 + id_size);
-    if (post == NULL)
-        return NULL;
-    post->head.request = ROOM_POST;
-    post->kind = REPO_MESSAGE;
-    post->of = 0;
-    post->text_length = length;
-    post->has_client_id = client_id != NULL;
-    memcpy(post->data, text, length);
-    post->data[length] = '\0';
-    if (client_id != NULL)
-        memcpy(post->data + length + 1, client_id, id_size);
-    return post;
-}
-
-/* Puts the post, which may be NULL for a lack of memory, into the room's mailbox. */
-static int
-put_post(struct member *member, const char *room_id, struct room_post *post)
-{
-    if (post == NULL)
-        return -ENOMEM;
-    bool must_wake = false;
-    int error = -ENOENT;
-    lock_take(&member->lock);
-    struct membership *membership = find_by_id(member, room_id);
-    if (membership != NULL) {
-        post->head.membership = membership;
-        error = mailbox_put_quietly(&membership->room->mailbox, &post->head.mail, &must_wake);
-        if (must_wake)
-            wake_room(membership->room);
-    }
-    lock_drop(&member->lock);
-    if (error != 0)
-        free(post);
-    return error;
-}
-
-int
-member_post(struct member *member, const char *room_id, const char *text, size_t length,
-            const char *client_id)
-{
-    return put_post(member, room_id, make_post(text, length, client_id));
-}
-
-int
-member_edit(struct member *member, const char *room_id, uint64_t of, const char *text,
-            size_t length, const char *client_id)
-{
-    struct room_post *post = make_post(text, length, client_id);
-    if (post != NULL) {
-        post->kind = REPO_EDIT;
-        post->of = of;
-    }
-    return put_post(member, room_id, post);
-}
-
-int
-member_delete(struct member *member, const char *room_id, uint64_t of, const char *client_id)
-{
-    struct room_post *post = make_post("", 0, client_id);
-    if (post != NULL) {
-        post->kind = REPO_DELETE;
-        post->of = of;
-    }
-    return put_post(member, room_id, post);
-}
-
-int
-member_type(struct member *member, const char *room_id)
-{
-    int error = -ENOENT;
-
-    lock_take(&member->lock);
-    struct membership *membership = find_by_id(member, room_id);
-    if (membership != NULL) {
-        error = 0;
-        /* One at a time: what is still to be told says it all. */
-        if (!atomic_exchange(&membership->types, true))
-            error = mailbox_put(&membership->room->mailbox, &membership->typing.mail);
-    }
-    lock_drop(&member->lock);
-    return error;
-}
-
-int
-member_ask(struct member *member, const char *room_id, struct room_question *question, bool at_once)
-{
-    int error = -ENOENT;
-    bool goes_on = false;
-
-    lock_take(&member->lock);
-    struct membership *membership = find_by_id(member, room_id);
-    if (membership != NULL) {
-        struct room *room = membership->room;
-        room_hold(room);
-        member->operations->hold(member);
-        question->room = room;
-        question->job.member = member;
-        question->mail.request = ROOM_QUESTION;
-        question->mail.membership = membership;
-        goes_on = at_once && atomic_load(&membership->admitted);
-        /* Whether it is let in is for the room to say, behind the request to join. */
-        error = goes_on ? 0 : mailbox_put(&room->mailbox, &question->mail.mail);
-        if (error != 0)
-            question_end(question);
-    }
-    lock_drop(&member->lock);
-    if (goes_on)
-        historian_add(question->room->rooms->historian, &question->job);
-    return error;
 }
 
 void

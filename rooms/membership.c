@@ -1,7 +1,8 @@
-/* A membership: one member in one room, and the mail that is part of it. */
+/* A membership: one member in one room, the mail that is part of it, and the member's list of them. */
 #include "rooms/room.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct membership *
 membership_new(struct member *member, struct room *room, bool invited, uint64_t since)
@@ -40,4 +41,54 @@ question_end(struct room_question *question)
 {
     room_rele(question->room);
     question->job.member->operations->release(question->job.member);
+}
+
+void
+membership_link(struct member *member, struct membership *membership)
+{
+    membership->previous = NULL;
+    membership->next = member->memberships;
+    if (membership->next != NULL)
+        membership->next->previous = membership;
+    member->memberships = membership;
+    membership->linked = true;
+    member->room_count++;
+}
+
+void
+membership_unlink(struct member *member, struct membership *membership)
+{
+    if (membership->previous != NULL)
+        membership->previous->next = membership->next;
+    else
+        member->memberships = membership->next;
+    if (membership->next != NULL)
+        membership->next->previous = membership->previous;
+    membership->linked = false;
+    member->room_count--;
+}
+
+struct membership *
+membership_find_by_key(const struct member *member, const char *key)
+{
+    struct membership *membership = member->memberships;
+    while (membership != NULL && strcmp(membership->room->key, key) != 0)
+        membership = membership->next;
+    return membership;
+}
+
+struct membership *
+membership_find(struct member *member, const char *room_id)
+{
+    for (struct membership *at = member->memberships; at != NULL; at = at->next) {
+        if (!atomic_load_explicit(&at->room->opened, memory_order_acquire) ||
+            strcmp(at->room->stored.id, room_id) != 0)
+            continue;
+        if (at != member->memberships) {
+            membership_unlink(member, at);
+            membership_link(member, at);
+        }
+        return at;
+    }
+    return NULL;
 }

@@ -191,17 +191,41 @@ void room_rele(struct room *room);
 int room_start(struct room *room);
 
 /*
+ * Reads or makes what the room's key names, and begins to hear of it (room_open.c). Its thread, first
+ * of all; blocks on the repository and on Redis. Returns 0 or a negative errno: then nothing is left to
+ * close.
+ */
+int room_open(struct room *room);
+
+/* Ends that. Its thread, last of all; waits for the subscriber's. */
+void room_close(struct room *room);
+
+/* Joins (room_join.c); the room's thread only. */
+void room_handle_join(struct room *room, struct membership *membership);
+void room_handle_join_again(struct room *room, struct membership *membership, bool makes);
+void room_handle_caught_up(struct room *room, struct membership *membership);
+
+/*
+ * Joins that are refused (room_refuse.c); the room's thread only, which does not block. Answers the
+ * request with the error, or has it made anew, and takes the membership off the member's list.
+ */
+void room_refuse_join(struct room *room, struct membership *membership, int error);
+
+/* The same for who is in, or about to be, and has asked again; it stays. */
+void room_refuse_again(struct room *room, struct membership *membership, bool makes, int error);
+
+/* Puts out who has been let in, and tells it why. */
+void room_expel(struct room *room, struct membership *membership, int error);
+
+/* Has the member join the room that has this one's name by now. */
+void room_join_anew(struct room *room, struct membership *membership);
+
+/*
  * Ends a room that could not be opened: who asks for it from now on gets another one, and everything
  * that is in the mailbox by the end is answered with the error. Its thread, or, as that could not be
  * started, whoever was to start it, without a lock.
  */
 void room_give_up(struct room *room, int error);
-
-/* Joins (room_join.c); the room's thread only. */
-void room_handle_join(struct room *room, struct membership *membership);
-void room_handle_join_again(struct room *room, struct membership *membership, bool makes);
-void room_refuse_again(struct room *room, struct membership *membership, bool makes, int error);
-void room_handle_caught_up(struct room *room, struct membership *membership);
 
 /* Who is in it (room_members.c); the room's thread only. */
 
@@ -283,7 +307,7 @@ void room_invite_other(struct room *room, const struct member *member, uint64_t 
 /*
  * Asks the room, which has the question from then on; with `at_once`, a member that is in needs not
  * wait for the room's thread. Any thread; does not block. Returns 0 or a negative errno, -ENOENT: the
- * member is not in that room; then the question is still the caller's (member.c).
+ * member is not in that room; then the question is still the caller's (member_post.c).
  */
 int member_ask(struct member *member, const char *room_id, struct room_question *question,
                bool at_once);
@@ -298,21 +322,11 @@ int member_join_anew(struct membership *membership, bool makes);
 void question_end(struct room_question *question);
 
 /*
- * Has the member join the room that has this one's name by now. The room's thread only; does not block.
+ * Takes the membership off its member's list, so that no mail of it is put any more, and puts its leave
+ * behind what there is (member.c). Returns whether it was on it. Any thread without the member's lock;
+ * does not block.
  */
-void room_join_anew(struct room *room, struct membership *membership);
-
-/*
- * Answers the request to join with the error, or has it made anew, and takes the membership off the
- * member's list; its leave comes through the mailbox.
- */
-void room_refuse_join(struct room *room, struct membership *membership, int error);
-
-/*
- * Takes the membership off the member's list, so that no mail of it is put any more, and puts its
- * leave behind what there is; the member's lock is held.
- */
-void member_put_leave(struct member *member, struct membership *membership);
+bool member_expel(struct membership *membership);
 
 /*
  * Makes a membership that is on nobody's list yet, with references to both. NULL: out of memory. The
@@ -323,6 +337,19 @@ struct membership *membership_new(struct member *member, struct room *room, bool
 
 /* Gives the membership's references back and frees it. */
 void membership_free(struct membership *membership);
+
+/* Puts it at the front of the member's list, or takes it off that; the member's lock is held. */
+void membership_link(struct member *member, struct membership *membership);
+void membership_unlink(struct member *member, struct membership *membership);
+
+/* The member's in the room of that key, or NULL; the member's lock is held. */
+struct membership *membership_find_by_key(const struct member *member, const char *key);
+
+/*
+ * The member's in the open room of that id, which is at the front of the list then, or NULL; the
+ * member's lock is held.
+ */
+struct membership *membership_find(struct member *member, const char *room_id);
 
 /* Stores, publishes and answers the posts, and frees them (room_posts.c); the room's thread only. */
 void room_handle_posts(struct room *room, struct room_post **posts, size_t count);

@@ -7,10 +7,8 @@
 #include "rooms/event.h"
 #include "rooms/lobby.h"
 #include "rooms/log.h"
-#include "rooms/registry.h"
 #include "rooms/rooms.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,31 +34,6 @@ other_user(const struct room *room, const struct member *member, char id[REPO_ID
     bool is_known = repo_identity_find_by_id(room->rooms->repo, id, &identity) == 0;
     snprintf(name, REPO_USER_NAME_SIZE, "%s", is_known ? identity.name : REPO_DELETED_NAME);
     return true;
-}
-
-static void
-deliver_one(struct member *member, struct message *message)
-{
-    member->operations->deliver(member, &message, 1);
-    message_rele(message);
-}
-
-static void
-refuse(struct room *room, const struct membership *membership, int error)
-{
-    struct member *member = membership->member;
-    bool is_known =
-        atomic_load_explicit(&room->opened, memory_order_acquire) && error != DENIED_UNINVITED;
-    struct event_error refusal = {
-        .refused = room->key[0] == 'p' ? "join-room-private" : "join-room",
-        .room_id = is_known ? room->stored.id : NULL,
-    };
-    event_error_for(error, &refusal);
-    if (error == DENIED_BANNED)
-        refusal.until = membership->until;
-    struct message *message = event_error(&refusal);
-    if (message != NULL)
-        deliver_one(member, message);
 }
 
 static bool
@@ -246,19 +219,6 @@ room_handle_join(struct room *room, struct membership *membership)
         room_invite_other(room, member, atomic_load(&room->delivered));
 }
 
-/* Takes the membership off the member's list and tells why; its leave comes through the mailbox. */
-static void
-expel(struct room *room, struct membership *membership, int error)
-{
-    struct member *member = membership->member;
-
-    lock_take(&member->lock);
-    if (membership->linked)
-        member_put_leave(member, membership);
-    lock_drop(&member->lock);
-    refuse(room, membership, error);
-}
-
 static void
 remove_from_behind(struct room *room, struct membership *membership)
 {
@@ -299,34 +259,8 @@ room_handle_caught_up(struct room *room, struct membership *membership)
                  (unsigned long long)membership->last);
         atomic_store(&membership->admitted, false);
         room_users_remove(&room->users, membership);
-        expel(room, membership, error);
+        room_expel(room, membership, error);
     }
-}
-
-/*
- * Has it ask again, where only whoever the room was to be opened for is refused so: that one makes
- * no room, or may make no more. Returns 0, or the error that the member is told.
- */
-static int
-pass_on(const struct room *room, struct membership *membership, bool makes, int error)
-{
-    bool is_for_opener = (error == NO_SUCH_ROOM && makes) ||
-                         (error == -EDQUOT && strcmp(membership->member->id, room->opener_id) != 0);
-
-    if (!is_for_opener)
-        return error;
-    error = member_join_anew(membership, makes);
-    return error == -ENFILE ? -EAGAIN : error; /* this one may be the one too many */
-}
-
-void
-room_refuse_again(struct room *room, struct membership *membership, bool makes, int error)
-{
-    error = pass_on(room, membership, makes, error);
-    if (error == 0)
-        return;
-    refuse(room, membership, error);
-    membership->member->operations->answered(membership->member, 1);
 }
 
 /* Whoever was put out since it asked, and may come again, does. */
@@ -363,42 +297,4 @@ room_handle_join_again(struct room *room, struct membership *membership, bool ma
     membership->member->operations->answered(membership->member, 1);
     /* The other one may have left meanwhile. */
     room_invite_other(room, membership->member, atomic_load(&room->delivered));
-}
-
-void
-room_refuse_join(struct room *room, struct membership *membership, int error)
-{
-    struct member *member = membership->member;
-
-    /* Before it is told, so that it can try again at once. */
-    lock_take(&member->lock);
-    bool is_linked = membership->linked;
-    if (is_linked)
-        member_put_leave(member, membership);
-    lock_drop(&member->lock);
-    if (is_linked)
-        error = pass_on(room, membership, membership->makes, error);
-    if (error != 0 && !membership->invited) {
-        refuse(room, membership, error);
-        member->operations->answered(member, 1);
-    }
-}
-
-void
-room_join_anew(struct room *room, struct membership *membership)
-{
-    struct member *member = membership->member;
-
-    registry_unlist(room->rooms->registry, room);
-    lock_take(&member->lock);
-    bool is_linked = membership->linked;
-    if (is_linked)
-        member_put_leave(member, membership);
-    lock_drop(&member->lock);
-    int error = is_linked ? member_join_anew(membership, membership->makes) : -ECANCELED;
-    if (error == 0)
-        return;
-    if (is_linked)
-        refuse(room, membership, error);
-    member->operations->answered(member, 1);
 }

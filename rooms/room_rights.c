@@ -120,10 +120,7 @@ put_out(struct room *room, struct membership *membership, int denied, int64_t un
     room_users_remove(&room->users, membership);
     take_from_members(room, membership);
     /* Before it is told, so that it can come again at once. */
-    lock_take(&member->lock);
-    if (membership->linked)
-        member_put_leave(member, membership);
-    lock_drop(&member->lock);
+    member_expel(membership);
     if (told != NULL)
         member->operations->deliver(member, &told, 1);
 }
