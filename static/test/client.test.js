@@ -285,6 +285,16 @@ test('a room that was left does not come back', () => {
   assert.equal(client.rooms.length, 0)
 })
 
+test('nor does one that was left before its last change was kept', () => {
+  const before = setUpClient({ room: 'lobby' })
+  before.socket().say(...messages('lobby', 1, 2))
+  before.room().leave()
+  before.clock.advance(1000)
+  const { client } = setUpClient({ storage: before.storage })
+  client.connect('Ann')
+  assert.equal(client.rooms.length, 0)
+})
+
 test('what the server repeats from before is no news', () => {
   const before = setUpClient({ room: 'lobby' })
   before.socket().say(joinedPrivate(BOB, 'p-1', 0), ...messages('p-1', 1, 4))

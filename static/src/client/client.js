@@ -2,18 +2,19 @@
 // index.js says how to use it.
 import { systemClock } from './clock.js'
 import { Commands } from './commands.js'
-import { Connection, backoff } from './connection.js'
+import { Connection } from './connection.js'
 import { readChange, readEntry, readMessage } from './entries.js'
 import { Events } from './events.js'
 import { Joins } from './joins.js'
 import { Outbox } from './outbox.js'
+import { Overdue } from './overdue.js'
 import { LIMITS, request, socketUrl } from './protocol.js'
+import { Rejoins } from './rejoins.js'
 import { Room, peerKey, roomKey, until } from './room.js'
 import { Store } from './store.js'
 import { cleanText } from './text.js'
+import { Unsaved } from './unsaved.js'
 
-const OVERDUE_MS = 20000
-const SAVE_MS = 1000
 const MAX_ORPHANS = 200
 const LIST_PAGE = 200 // the most that the server gives at a time
 
@@ -42,7 +43,6 @@ export class ChatClient {
   first = null // the key of the room that is joined again first
   #token = null
   #clock
-  #random
   #url
   #store
   #events = new Events()
@@ -54,10 +54,9 @@ export class ChatClient {
   #newId
   #orphans = [] // what came for a room before its room-joined
   #left = new Set() // ids of rooms that were left: what is still on its way from there is dropped
-  #rejoins = new Map() // {timer, attempt}, by the key of a room that could not be joined again
-  #unsaved = new Set()
-  #saving = null
-  #watching = null
+  #rejoins
+  #overdue
+  #unsaved
   #lastOrder = 0
   #hands
 
@@ -73,7 +72,6 @@ export class ChatClient {
     }
     this.#url = url
     this.#clock = environment
-    this.#random = environment.random
     this.#newId = environment.newId
     this.#store = new Store(storage, url)
     this.#connection = new Connection(
@@ -93,9 +91,15 @@ export class ChatClient {
     })
     this.#commands = new Commands(environment, (document) => {
       const sent = this.phase === 'connected' && this.#connection.send(document)
-      if (sent && !this.#watching) this.#watch()
+      if (sent) this.#overdue.watch()
       return sent
     })
+    this.#rejoins = new Rejoins(environment, (room) => this.#rejoin(room))
+    this.#overdue = new Overdue(environment, {
+      oldest: () => Math.min(this.#outbox.oldestSending(), this.#commands.oldest()),
+      happened: () => this.#connection.giveUp('The server does not answer.'),
+    })
+    this.#unsaved = new Unsaved(environment, (room) => this.#keepRoom(room))
     this.#hands = {
       clock: environment,
       changed: (room, keep) => this.#touch(room, keep),
@@ -156,16 +160,14 @@ export class ChatClient {
     for (const { reject } of this.#joins.clear()) reject(new Error('The connection was closed.'))
     this.#commands.lose()
     this.#outbox.clear()
-    this.#forgetRejoins()
-    this.#clock.clearTimeout(this.#watching)
-    this.#watching = null
+    this.#rejoins.clear()
+    this.#overdue.stop()
     for (const room of this.rooms) room.typing.clear()
     this.#left.clear()
     this.#orphans = []
     this.people.clear()
     Object.assign(this, { user: null, isAdmin: false, rooms: [], limits: { ...LIMITS } })
     this.#token = null
-    this.#unsaved.clear()
   }
 
   // For good: whoever takes the name next is somebody else, and what waits to be sent is gone.
@@ -244,10 +246,7 @@ export class ChatClient {
 
   // What is kept is kept within a second; for a page that goes away, now.
   save() {
-    this.#clock.clearTimeout(this.#saving)
-    this.#saving = null
-    if (this.#outbox.store) for (const room of this.#unsaved) this.#keepRoom(room)
-    this.#unsaved.clear()
+    this.#unsaved.save()
   }
 
   // Another tab has removed this entry of the storage.
@@ -264,7 +263,7 @@ export class ChatClient {
     if (change.phase !== 'connected' && before === 'connected') {
       const asked = this.#joins.clear()
       this.#commands.lose()
-      this.#forgetRejoins()
+      this.#rejoins.clear()
       for (const room of this.rooms) if (!isOver(room)) room.lost('joining')
       this.#outbox.closeAll()
       for (const room of this.rooms) this.#touch(room)
@@ -350,7 +349,7 @@ export class ChatClient {
 
   #rejoin(room, resumes = true) {
     if (this.phase !== 'connected') return
-    this.#clock.clearTimeout(this.#rejoins.get(room.key)?.timer)
+    this.#rejoins.begun(room)
     const kind = room.private ? 'private' : 'room'
     const what = room.private ? room.peer.id : room.name
     if (this.#joins.find(kind, what)) return
@@ -375,11 +374,10 @@ export class ChatClient {
     const entry = this.#joins.find(room.private ? 'private' : 'room', room.peer?.id ?? room.name)
     if (entry) entry.cancelled = true
     if (room.status === 'joined') this.#leaveRoom(room.id)
-    this.#clock.clearTimeout(this.#rejoins.get(room.key)?.timer)
-    this.#rejoins.delete(room.key)
+    this.#rejoins.forget(room)
     room.typing.clear()
     this.#outbox.discardRoom(room.key)
-    this.#unsaved.delete(room)
+    this.#unsaved.drop(room)
     if (this.user) this.#store.dropRoom(this.user.id, room.key)
     this.#events.emit('closed', room)
   }
@@ -422,21 +420,19 @@ export class ChatClient {
   }
 
   #out(room, out) {
-    this.#clock.clearTimeout(this.#rejoins.get(room.key)?.timer)
-    this.#rejoins.delete(room.key)
+    this.#rejoins.forget(room)
     room.lost(out.reason === 'room-deleted' ? 'ended' : 'out')
     room.out = out
     this.#outbox.close(room.key)
     this.#outbox.fail(room.key, 'Not sent: you are not in this room any more.')
-    this.#unsaved.delete(room)
+    this.#unsaved.drop(room)
     if (this.user) this.#store.dropRoom(this.user.id, room.key)
     this.#touch(room)
     this.#events.emit('out', { room, ...out })
   }
 
   #enter(room, id, lastSeq, since) {
-    this.#clock.clearTimeout(this.#rejoins.get(room.key)?.timer)
-    this.#rejoins.delete(room.key)
+    this.#rejoins.forget(room)
     if (room.status === 'joined' && room.id === id) return
     const isAnother = room.id !== null && room.id !== id
     const from = isAnother ? null : room.since
@@ -452,7 +448,7 @@ export class ChatClient {
   #joinRefused(entry, error) {
     // It can be about a room of which the missed messages could not be read to the end, instead. To
     // join that once more does no harm if it is not.
-    for (const room of this.rooms) if (room.isCatchingUp) this.#rejoinLater(room)
+    for (const room of this.rooms) if (room.isCatchingUp) this.#rejoins.later(room)
     if (entry) this.#settleRefused(entry, error)
   }
 
@@ -467,7 +463,7 @@ export class ChatClient {
       return this.#out(room, { reason: 'room-deleted', until: until(0), by: null })
     room.lost(code === 'no-such-user' ? 'ended' : 'lost', message)
     this.#outbox.close(room.key)
-    if (retry && room.status === 'lost') this.#rejoinLater(room)
+    if (retry && room.status === 'lost') this.#rejoins.later(room)
     this.#touch(room)
   }
 
@@ -475,43 +471,16 @@ export class ChatClient {
   #expelled(room) {
     room.lost('joining')
     this.#outbox.close(room.key)
-    this.#rejoinLater(room)
+    this.#rejoins.later(room)
     this.#touch(room)
-  }
-
-  #rejoinLater(room) {
-    const { attempt, timer: before } = this.#rejoins.get(room.key) ?? { attempt: 0 }
-    this.#clock.clearTimeout(before)
-    const timer = this.#clock.setTimeout(() => this.#rejoin(room), backoff(attempt, this.#random))
-    this.#rejoins.set(room.key, { timer, attempt: attempt + 1 })
-  }
-
-  #forgetRejoins() {
-    for (const { timer } of this.#rejoins.values()) this.#clock.clearTimeout(timer)
-    this.#rejoins.clear()
   }
 
   // Messages.
 
   #transmit(key, { text, id }) {
     const sent = this.#connection.send(request.sendMessage(this.room(key), text, id))
-    if (sent && !this.#watching) this.#watch()
+    if (sent) this.#overdue.watch()
     return sent
-  }
-
-  // A connection can be dead without a word; an answer that is long overdue tells.
-  #watch() {
-    const oldestAsked = () => Math.min(this.#outbox.oldestSending(), this.#commands.oldest())
-    const left = oldestAsked() + OVERDUE_MS - this.#clock.now()
-    const wait = Math.min(left, OVERDUE_MS)
-    this.#watching = this.#clock.setTimeout(() => {
-      this.#watching = null
-      const oldest = oldestAsked()
-      if (oldest === Infinity) return
-      if (this.#clock.now() - oldest >= OVERDUE_MS)
-        this.#connection.giveUp('The server does not answer.')
-      else this.#watch()
-    }, wait)
   }
 
   #delivered(document) {
@@ -626,14 +595,12 @@ export class ChatClient {
 
   #touch(room, keep = false) {
     if (!room) return
-    if (keep && this.#outbox.store) {
-      this.#unsaved.add(room)
-      this.#saving ??= this.#clock.setTimeout(() => this.save(), SAVE_MS)
-    }
+    if (keep && this.#outbox.store) this.#unsaved.add(room)
     this.#events.emit('changed', room)
   }
 
   #keepRoom({ key, name, peer, id, read, since, order }) {
+    if (!this.#outbox.store) return
     this.#store.keepRoom(this.user.id, { key, name, peer, id, read, last: since, order })
   }
 }
