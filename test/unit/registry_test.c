@@ -220,8 +220,9 @@ ask_in_vain(void *argument)
         joiner->is_good = ask(member, "nowhere", false) && joiner->is_good;
         fake_wait_answered(member);
     }
-    joiner->is_good = joiner->is_good && fake_count(member, "\"no-such-room\"") == 2 * ROUNDS &&
-                      fake_count(member, "\"error\"") == 2 * ROUNDS;
+    const size_t asked = (size_t)2 * ROUNDS;
+    joiner->is_good = joiner->is_good && fake_count(member, "\"no-such-room\"") == asked &&
+                      fake_count(member, "\"error\"") == asked;
     fake_member_free(member);
     return NULL;
 }
@@ -258,7 +259,9 @@ test_no_thread(void)
         pthread_attr_setstacksize(&large, (size_t)1 << 46) != 0 ||
         pthread_setattr_default_np(&large) != 0)
         abort();
-    ok(ask(member, "stillborn", true) && ask(member, "stillborn", true), "requests are taken");
+    bool is_first_taken = ask(member, "stillborn", true);
+    bool is_second_taken = ask(member, "stillborn", true);
+    ok(is_first_taken && is_second_taken, "requests are taken");
     if (pthread_setattr_default_np(&usual) != 0)
         abort();
     fake_wait_answered(member);
