@@ -6,7 +6,7 @@
 // name.
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -127,8 +127,12 @@ export class Server {
     return execFileSync(CHATD, ['admin', place, ...command], { encoding: 'utf8' }).trim()
   }
 
-  signal(name) {
-    this.#process.kill(name)
+  // Each of its threads stands still: the signal's way to them takes its time.
+  async pause() {
+    const tasks = `/proc/${this.#process.pid}/task`
+    const state = (task) => /\) (\S)/.exec(readFileSync(`${tasks}/${task}/stat`, 'utf8'))[1]
+    this.#process.kill('SIGSTOP')
+    await until(() => readdirSync(tasks).every((task) => state(task) === 'T'), true, 'it is stopped')
   }
 
   async end(signal = 'SIGTERM') {

@@ -89,7 +89,7 @@ test('a server that dies: the page says so, comes back, and the room goes on', a
   await ann.show('crash')
   await bob.say('before')
   await until(() => ann.texts(), ['before'])
-  server.signal('SIGSTOP')
+  await server.pause()
   await ann.say('during')
   await until(() => ann.states(), ['before:sent', 'during:sending'])
   await serverEnds([ann, bob], 'SIGKILL')

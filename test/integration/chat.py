@@ -102,6 +102,12 @@ def equal(actual, expected, what="value"):
     assert actual == expected, f"{what}: {actual!r} instead of {expected!r}"
 
 
+def pause(process):
+    """Stops a process, and returns when each of its threads stands still."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+
+
 def until(condition, what, limit=LIMIT):
     """Waits until a counter or the like is as it should be; returns what the condition did."""
     end = time.monotonic() + limit
@@ -221,6 +227,12 @@ class Server:
 
     def terminate(self, number=signal.SIGTERM):
         self.process.send_signal(number)
+
+    def pause(self):
+        pause(self.process)
+
+    def resume(self):
+        self.terminate(signal.SIGCONT)
 
     def wait(self, limit=LIMIT):
         """Waits for the end of the process; returns its exit status, negative for a signal."""

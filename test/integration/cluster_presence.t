@@ -89,7 +89,7 @@ async def _():
         since, guests_since = marks(watchers), marks(guests)
         paused = time.monotonic()
         for each in hanging:
-            each.terminate(signal.SIGSTOP)
+            each.pause()
         await all_told(watchers, since, "user-left", guests, EXPIRY)
         lasted = time.monotonic() - paused
         assert lasted > LEASE - 2.5, f"the users were gone after {lasted:.1f} s"
@@ -100,7 +100,7 @@ async def _():
         for each, mark in zip(watchers, since):
             equal(told(each, mark, "user-join"), [visitor.id], "came while they hung")
         for each in hanging:
-            each.terminate(signal.SIGCONT)
+            each.resume()
         await all_told(watchers, since, "user-join", (visitor, *guests))
         # Their own clients have what was said meanwhile, and keep talking.
         await guests[2].post(room, "after")

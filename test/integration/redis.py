@@ -98,7 +98,7 @@ class Redis:
             self.process.wait()
 
     def pause(self):
-        self.process.send_signal(signal.SIGSTOP)
+        pause(self.process)
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)

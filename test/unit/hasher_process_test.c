@@ -1,6 +1,7 @@
 /* Passwords are hashed by a process that holds nothing, and that may be lost. */
 #include "server/hasher.h"
 #include "server/hasher_process.h"
+#include "test/unit/stop_process.h"
 #include "test/unit/tap.h"
 
 #include <dirent.h>
@@ -94,7 +95,7 @@ test_stopped(const char *kept)
     struct hasher_answer answer;
     struct hasher_process process;
 
-    ok(hasher_process_start(&process, 50) == 0 && kill(process.pid, SIGSTOP) == 0 &&
+    ok(hasher_process_start(&process, 50) == 0 && stop_process(process.pid) &&
            hasher_process_ask(&process, &question, &answer) == -ETIMEDOUT,
        "one that does not answer is not waited for for ever");
     hasher_process_end(&process);

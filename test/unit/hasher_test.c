@@ -3,6 +3,7 @@
 #include "rooms/log.h"
 #include "server/hasher.h"
 #include "server/password.h"
+#include "test/unit/stop_process.h"
 #include "test/unit/tap.h"
 
 #include <dirent.h>
@@ -117,7 +118,7 @@ test_many(void)
     if (hasher_open(1, &hasher) != 0)
         abort();
     pid_t child = find_child();
-    ok(child > 0 && kill(child, SIGSTOP) == 0, "its process is stopped");
+    ok(child > 0 && stop_process(child), "its process is stopped");
     start(hasher, callers, HASHER_WAITING_MAX);
     while (hasher_waiting(hasher) < HASHER_WAITING_MAX)
         sched_yield();

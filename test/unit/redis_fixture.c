@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "pubsub/message.h"
+#include "test/unit/stop_process.h"
 
 #define OPTIONS_MAX 32
 #define BATCH       64
@@ -118,14 +119,14 @@ fixture_start(const char *const *options)
 void
 fixture_signal(int signal_number)
 {
-    int status = 0;
-
+    if (signal_number == SIGSTOP) {
+        must(stop_process(server), "SIGSTOP");
+        return;
+    }
     must(kill(server, signal_number) == 0, "kill");
     if (signal_number == SIGKILL) {
         must(waitpid(server, NULL, 0) == server, "waitpid");
         server = 0;
-    } else if (signal_number == SIGSTOP) {
-        must(waitpid(server, &status, WUNTRACED) == server && WIFSTOPPED(status), "SIGSTOP");
     }
 }
 
