@@ -70,10 +70,11 @@ void repo_close(struct repo **repo);
 int repo_release_memory(struct repo *repo);
 
 /*
- * From now on no call waits for another process's lock, nor goes on waiting for it: it is had at
- * once, or the call fails with -EBUSY. For the end, when there is no time. Any thread; does not block.
+ * From now on all calls together, also those under way, wait for other processes' locks for no longer
+ * than `wait_ms`; then a lock is had at once, or the call fails with -EBUSY. For the end, when there is
+ * little time. Any thread; does not block.
  */
-void repo_hurry(struct repo *repo);
+void repo_hurry(struct repo *repo, int wait_ms);
 
 /* Copies the counters to *out. Does not block. */
 void repo_statistics(struct repo *repo, struct repo_statistics *out);

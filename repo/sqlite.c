@@ -15,10 +15,12 @@ int
 connection_wait(void *argument, int attempts)
 {
     const struct connection *connection = argument;
-    if (monotonic_ms() >= connection->deadline || atomic_load(connection->busy_timeout_ms) == 0)
-        return 0;
     /* Short waits: a transaction takes about a millisecond, and SQLite keeps no queue. */
-    struct timespec pause = {.tv_nsec = attempts < 20 ? 200000 : 2000000};
+    int64_t pause_us = attempts < 20 ? 200 : 2000;
+    if (monotonic_ms() >= connection->deadline ||
+        atomic_fetch_sub(connection->patience_us, pause_us) < pause_us)
+        return 0;
+    struct timespec pause = {.tv_nsec = pause_us * 1000};
     if (nanosleep(&pause, NULL) != 0)
         assert(errno == EINTR);
     return 1;
@@ -155,12 +157,12 @@ connection_close(struct connection *connection)
 
 /* Opens the file; on failure the connection is to be closed as well. */
 static int
-connection_open(struct connection *connection, const struct repo *repo,
+connection_open(struct connection *connection, struct repo *repo,
                 const struct repo_options *options, const char *vfs)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                 SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
-    connection->busy_timeout_ms = &repo->busy_timeout_ms;
+    connection->patience_us = &repo->patience_us;
     connection->deadline = monotonic_ms() + options->busy_timeout_ms;
     int code = sqlite3_open_v2(options->path, &connection->database, flags, vfs);
     if (connection->database == NULL)
@@ -216,7 +218,8 @@ writer_open(struct repo *repo, const struct repo_options *options, struct connec
     if (error == 0)
         error = checkpointer_open(&repo->mover, &repo->checkpointer);
     if (error == 0)
-        error = write_group_open(&repo->writer, repo->checkpointer, &repo->group);
+        error = write_group_open(&repo->writer, repo->checkpointer, options->busy_timeout_ms,
+                                 &repo->group);
     return error;
 }
 
@@ -261,7 +264,8 @@ repo_open(const struct repo_options *options, struct repo **out, char *why, size
         free(repo);
         return error;
     }
-    atomic_init(&repo->busy_timeout_ms, options->busy_timeout_ms);
+    repo->busy_timeout_ms = options->busy_timeout_ms;
+    atomic_init(&repo->patience_us, INT64_MAX);
     struct connection *failed = &repo->writer;
     char reason[256] = "";
     error = writer_open(repo, options, &failed, reason, sizeof(reason));
@@ -309,9 +313,9 @@ repo_release_memory(struct repo *repo)
 }
 
 void
-repo_hurry(struct repo *repo)
+repo_hurry(struct repo *repo, int wait_ms)
 {
-    atomic_store(&repo->busy_timeout_ms, 0);
+    atomic_store(&repo->patience_us, (int64_t)wait_ms * 1000);
 }
 
 void
@@ -338,7 +342,7 @@ reader_take(struct repo *repo)
     struct connection *reader = repo->free;
     repo->free = reader->next;
     mutex_unlock(&repo->mutex);
-    reader->deadline = monotonic_ms() + atomic_load(&repo->busy_timeout_ms);
+    reader->deadline = monotonic_ms() + repo->busy_timeout_ms;
     return reader;
 }
 

@@ -139,7 +139,7 @@ enum statement {
 struct connection {
     sqlite3 *database;                         /* [I] */
     sqlite3_stmt *statements[STATEMENT_COUNT]; /* [T] prepared when first used */
-    const atomic_int *busy_timeout_ms;         /* [I] the repository's */
+    atomic_int_fast64_t *patience_us;          /* [I] the repository's */
     int64_t deadline;                          /* [T] until when it waits for another's lock */
     struct connection *next;                   /* [m] the next one that is free */
 };
@@ -150,7 +150,8 @@ struct repo {
     struct checkpointer *checkpointer;       /* [I] */
     struct connection readers[REPO_READERS]; /* [T] who has taken it */
     struct write_group *group;               /* [I] */
-    atomic_int busy_timeout_ms;              /* [a] 0: nobody waits for another's lock any more */
+    int busy_timeout_ms;                     /* [I] */
+    atomic_int_fast64_t patience_us;         /* [a] how long all may wait yet for others' locks */
     pthread_mutex_t mutex;                   /* of the pool; held for a few instructions */
     pthread_cond_t given;                    /* a reader came back */
     struct connection *free;                 /* [m] readers that nobody has */
@@ -173,8 +174,8 @@ monotonic_ms(void)
 int connection_error(const struct connection *connection);
 
 /*
- * The busy handler of a connection: waits a moment for another's lock; 0 past the deadline, or once
- * nobody is to wait any more.
+ * The busy handler of a connection: waits a moment for another's lock; 0 past the deadline, or when
+ * all have waited as long as they may.
  */
 int connection_wait(void *argument, int attempts);
 

@@ -38,6 +38,7 @@ struct request {
 
 struct write_group {
     struct connection *connection;     /* [T] */
+    int busy_timeout_ms;               /* [I] */
     struct checkpointer *checkpointer; /* [I] */
     int checkpoint_at;             /* [T] frames in the log after which to ask the checkpointer */
     int restart_at;                /* [T] frames in the log after which to insist */
@@ -93,7 +94,7 @@ move_log(void *argument, sqlite3 *database, const char *name, int frames)
 
 int
 write_group_open(struct connection *connection, struct checkpointer *checkpointer,
-                 struct write_group **out)
+                 int busy_timeout_ms, struct write_group **out)
 {
     struct write_group *group = calloc(1, sizeof(*group));
     if (group == NULL)
@@ -104,6 +105,7 @@ write_group_open(struct connection *connection, struct checkpointer *checkpointe
         return -error;
     }
     group->connection = connection;
+    group->busy_timeout_ms = busy_timeout_ms;
     group->checkpointer = checkpointer;
     group->checkpoint_at = CHECKPOINT_FRAMES;
     group->restart_at = RESTART_FRAMES;
@@ -303,7 +305,7 @@ write_group_run(struct write_group *group, write_function function, void *argume
 
     mutex_lock(&group->mutex);
     /* Under the mutex, so that the queue is in the order of the deadlines too. */
-    request.deadline = monotonic_ms() + atomic_load(group->connection->busy_timeout_ms);
+    request.deadline = monotonic_ms() + group->busy_timeout_ms;
     *group->last = &request;
     group->last = &request.next;
     group->waiting++;

@@ -25,7 +25,7 @@ typedef int (*write_function)(struct connection *connection, void *argument);
  * moves what it writes and is to be closed after it.
  */
 int write_group_open(struct connection *connection, struct checkpointer *checkpointer,
-                     struct write_group **out);
+                     int busy_timeout_ms, struct write_group **out);
 
 /* Frees the group; nobody may be in it. The connection stays open. */
 void write_group_close(struct write_group **group);

@@ -35,6 +35,7 @@
 #endif
 #define LARGE_BYTES     (128 * 1024)
 #define BUSY_TIMEOUT_MS 2000 /* for another process's write lock */
+#define LAST_WAIT_MS    500  /* for the same, in all, when the clients are gone */
 #define DRAIN_MS        2500 /* for clients to be answered and to go */
 #define CLIENTS_MIN     16
 #define WAITING_MAX     256 /* connections whose request is not whole yet */
@@ -364,8 +365,8 @@ server_stop(struct server *server)
     else if (pthread_join(stopper, NULL) != 0)
         abort();
     for_loops(server, loop_join);
-    /* From here on nothing waits for another process's lock: what cannot be stored is refused. */
-    repo_hurry(server->repo);
+    /* What cannot be stored is refused; but others that write as usual keep nothing from it. */
+    repo_hurry(server->repo, LAST_WAIT_MS);
     /* Who arrived is started once the lobby has stored it: the last ones after their loop has ended. */
     lobby_flush(server->rooms.lobby);
     for_loops(server, loop_finish);

@@ -198,7 +198,7 @@ test_hurry(void)
     fill(writers, repo, room);
     sqlite3 *other = take_lock();
     start(writers, WRITERS, repo);
-    repo_hurry(repo);
+    repo_hurry(repo, 0);
     join(writers, WRITERS);
     int busy = 0;
     for (int i = 0; i < WRITERS; i++)
@@ -209,6 +209,13 @@ test_hurry(void)
     drop_lock(other);
     ok(append_one(repo, room, &post) == 0 && post.seq == 1 && holds_exactly(repo, room, 1),
        "but what needs no waiting is stored");
+    fill(writers, repo, room);
+    other = take_lock();
+    repo_hurry(repo, TIMEOUT_MS);
+    start(writers, WRITERS, repo);
+    drop_lock(other);
+    join(writers, WRITERS);
+    ok(holds_exactly(repo, room, 1 + WRITERS), "as is what may be waited for");
     repo_close(&repo);
 }
 
