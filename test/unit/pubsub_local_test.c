@@ -1,6 +1,7 @@
 /* The bus within the process: who receives what, nudges, overflow, back-pressure and stopping. */
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -324,34 +325,57 @@ test_wait_ready(void)
     channel_close(&waiter.channel);
 }
 
+struct waking {
+    struct channel *channel;
+    sem_t turn; /* the subscriber is about to wait */
+};
+
+static void
+await_turn(struct waking *waking)
+{
+    while (sem_wait(&waking->turn) != 0)
+        if (errno != EINTR)
+            abort();
+    pause_briefly();
+}
+
 static void *
 act_later(void *argument)
 {
-    struct channel *channel = argument;
-    pause_briefly();
-    channel_nudge(channel);
-    pause_briefly();
-    publish(channel, 1, 1);
-    pause_briefly();
-    channel_stop(channel);
+    struct waking *waking = argument;
+    await_turn(waking);
+    channel_nudge(waking->channel);
+    await_turn(waking);
+    publish(waking->channel, 1, 1);
+    await_turn(waking);
+    channel_stop(waking->channel);
     return NULL;
+}
+
+static int
+receive_in_turn(struct waking *waking)
+{
+    uint64_t first;
+
+    if (sem_post(&waking->turn) != 0)
+        abort();
+    return receive(waking->channel, BATCH, -1, &first);
 }
 
 static void
 test_wakes(void)
 {
-    struct channel *channel = open_channel("wakes");
+    struct waking waking = {.channel = open_channel("wakes")};
     pthread_t thread;
-    uint64_t first;
 
-    if (pthread_create(&thread, NULL, act_later, channel) != 0)
+    if (sem_init(&waking.turn, 0, 0) != 0 || pthread_create(&thread, NULL, act_later, &waking) != 0)
         abort();
-    ok(receive(channel, BATCH, -1, &first) == 0, "a nudge wakes a subscriber that waits");
-    ok(receive(channel, BATCH, -1, &first) == 1, "so does a message");
-    ok(receive(channel, BATCH, -1, &first) == -ESHUTDOWN, "so does a stop");
-    if (pthread_join(thread, NULL) != 0)
+    ok(receive_in_turn(&waking) == 0, "a nudge wakes a subscriber that waits");
+    ok(receive_in_turn(&waking) == 1, "so does a message");
+    ok(receive_in_turn(&waking) == -ESHUTDOWN, "so does a stop");
+    if (pthread_join(thread, NULL) != 0 || sem_destroy(&waking.turn) != 0)
         abort();
-    channel_close(&channel);
+    channel_close(&waking.channel);
 }
 
 static void *
