@@ -221,6 +221,26 @@ member_expel(struct membership *membership)
     return is_in;
 }
 
+bool
+member_has(struct member *member, const char *key)
+{
+    lock_take(&member->lock);
+    bool is_there = membership_find_by_key(member, key) != NULL;
+    lock_drop(&member->lock);
+    return is_there;
+}
+
+bool
+member_has_left(const struct membership *membership)
+{
+    struct member *member = membership->member;
+
+    lock_take(&member->lock);
+    bool has_left = membership->by_choice;
+    lock_drop(&member->lock);
+    return has_left;
+}
+
 int
 member_leave(struct member *member, const char *room_id)
 {

@@ -206,8 +206,9 @@ void room_handle_join_again(struct room *room, struct membership *membership, bo
 void room_handle_caught_up(struct room *room, struct membership *membership);
 
 /*
- * Joins that are refused (room_refuse.c); the room's thread only, which does not block. Answers the
- * request with the error, or has it made anew, and takes the membership off the member's list.
+ * Joins that are refused (room_refuse.c); the room's thread, or whoever gives it up (room_give_up), and
+ * none of them blocks. Answers the request with the error, or has it made anew, and takes the membership
+ * off the member's list.
  */
 void room_refuse_join(struct room *room, struct membership *membership, int error);
 
@@ -327,6 +328,12 @@ void question_end(struct room_question *question);
  * does not block.
  */
 bool member_expel(struct membership *membership);
+
+/* Whether the member is in the room of that key, or about to be. The same. */
+bool member_has(struct member *member, const char *key);
+
+/* Whether its member has asked to leave. The same. */
+bool member_has_left(const struct membership *membership);
 
 /*
  * Makes a membership that is on nobody's list yet, with references to both. NULL: out of memory. The

@@ -16,24 +16,24 @@
 
 #define DELIVERY_WAIT_MS 1000 /* for what was acknowledged to be handed out */
 
-/* The other one of a private room's two users: false in a public room. */
-static bool
+/* The other one of a private room's two users, by its id and what it is called now. */
+static int
 other_user(const struct room *room, const struct member *member, char id[REPO_ID_SIZE],
            char name[REPO_USER_NAME_SIZE])
 {
     const struct repo_room *stored = &room->stored;
     struct repo_identity identity;
 
-    if (!stored->is_private)
-        return false;
     bool is_first = strcmp(stored->users[0], member->id) == 0;
     snprintf(id, REPO_ID_SIZE, "%s", stored->users[is_first ? 1 : 0]);
     if (lobby_find_name(room->rooms->lobby, id, name) == 0)
-        return true;
+        return 0;
     /* Somebody who is away, or who will not come back any more. */
-    bool is_known = repo_identity_find_by_id(room->rooms->repo, id, &identity) == 0;
-    snprintf(name, REPO_USER_NAME_SIZE, "%s", is_known ? identity.name : REPO_DELETED_NAME);
-    return true;
+    int error = repo_identity_find_by_id(room->rooms->repo, id, &identity);
+    if (error != 0 && error != -ENOENT)
+        return error;
+    snprintf(name, REPO_USER_NAME_SIZE, "%s", error == 0 ? identity.name : REPO_DELETED_NAME);
+    return 0;
 }
 
 static bool
@@ -129,10 +129,12 @@ welcome(struct room *room, struct membership *membership, bool *misses)
     char id[REPO_ID_SIZE];
     char name[REPO_USER_NAME_SIZE];
     struct member *member = membership->member;
-    bool has_other = other_user(room, member, id, name);
+    int error = room->stored.is_private ? other_user(room, member, id, name) : 0;
+    if (error != 0)
+        return error;
     struct event_joined joined = {
         .room = &room->stored,
-        .other_id = has_other ? id : NULL,
+        .other_id = room->stored.is_private ? id : NULL,
         .other_name = name,
         .since = membership->since,
         .rights = room->stored.is_private ? NULL : &room->rights,
@@ -263,7 +265,7 @@ room_handle_caught_up(struct room *room, struct membership *membership)
     }
 }
 
-/* Whoever was put out since it asked, and may come again, does. */
+/* Whoever was put out since it asked, and may come again, does; but not who has left since. */
 static int
 join_again(struct room *room, struct membership *membership, bool makes, bool *is_passed_on)
 {
@@ -274,7 +276,7 @@ join_again(struct room *room, struct membership *membership, bool makes, bool *i
         return add_member(room, membership);
     if (error == 0)
         error = membership->denied != 0 ? membership->denied : -ENOMEM;
-    if (error != -EPERM && error != NO_SUCH_ROOM)
+    if ((error != -EPERM && error != NO_SUCH_ROOM) || member_has_left(membership))
         return error;
     error = member_join(member, room->rooms, room->stored.name, strlen(room->stored.name),
                         MEMBER_SINCE_NONE, makes);

@@ -39,15 +39,17 @@ room_expel(struct room *room, struct membership *membership, int error)
 
 /*
  * Has it ask again, where only whoever the room was to be opened for is refused so: that one makes
- * no room, or may make no more. Returns 0, or the error that the member is told.
+ * no room, or may make no more. So too where the member's first request makes the room that its second
+ * one only asks for. Returns 0, or the error that the member is told.
  */
 static int
 pass_on(const struct room *room, struct membership *membership, bool makes, int error)
 {
-    bool is_for_opener = (error == NO_SUCH_ROOM && makes) ||
-                         (error == -EDQUOT && strcmp(membership->member->id, room->opener_id) != 0);
+    struct member *member = membership->member;
+    bool is_passed_on = (error == NO_SUCH_ROOM && (makes || member_has(member, room->key))) ||
+                        (error == -EDQUOT && (!makes || strcmp(member->id, room->opener_id) != 0));
 
-    if (!is_for_opener)
+    if (!is_passed_on || member_has_left(membership))
         return error;
     error = member_join_anew(membership, makes);
     return error == -ENFILE ? -EAGAIN : error; /* this one may be the one too many */
@@ -79,12 +81,13 @@ void
 room_join_anew(struct room *room, struct membership *membership)
 {
     registry_unlist(room->rooms->registry, room);
-    bool was_in = member_expel(membership);
-    int error = was_in ? member_join_anew(membership, membership->makes) : -ECANCELED;
+    membership->denied = NO_SUCH_ROOM;
+    /* Who has left meanwhile is in no other room instead. */
+    int error =
+        member_expel(membership) ? member_join_anew(membership, membership->makes) : NO_SUCH_ROOM;
     if (error == 0)
         return;
-    if (was_in)
-        refuse(room, membership, error);
+    refuse(room, membership, error);
     membership->member->operations->answered(membership->member, 1);
 }
 

@@ -452,6 +452,15 @@ def order(action, room, user=None, **fields):
     return {**document, "user": {"id": user}} if user is not None else document
 
 
+async def done(client, action, room, user=None, **fields):
+    """Has it done, and returns once it is stored."""
+    document = order(action, room, user, **fields)
+    await client.send(document)
+    answer = await client.expect("done", id=document["id"])
+    expected = {"action": "done", "request": action, "id": document["id"], "target": {"id": room}}
+    equal(answer, {**expected, "user": {"id": user}} if user is not None else expected)
+
+
 def chats(client, room):
     """The stored messages of the room, as the client got them: [(seq, text)]."""
     return [(each["seq"], each["message"]) for each in client.received

@@ -6,15 +6,6 @@ import sqlite3
 from redis import *
 
 
-async def done(client, action, room, user=None, **fields):
-    """Has it done, and returns once it is stored."""
-    document = order(action, room, user, **fields)
-    await client.send(document)
-    answer = await client.expect("done", id=document["id"])
-    expected = {"action": "done", "request": action, "id": document["id"], "target": {"id": room}}
-    equal(answer, {**expected, "user": {"id": user}} if user is not None else expected)
-
-
 async def room_of(server, name, *people):
     """Connects them, and has them join the room, which the first one owns: (room, client, …)."""
     clients = await connect_all(server, *people)
@@ -270,61 +261,6 @@ async def _(server):
 
     await until_async(lambda: left() == 0, "the messages are removed")
     await close_all(ann, bob)
-
-
-@test("with `create` false a room that is not there, or not any more, is not made")
-async def _(server):
-    ann, bob = await connect_all(server, "Ann", "Bob")
-    ask = {"action": "join-room", "message": "asked for", "create": False}
-    await ann.refused(ask, "no-such-room", refused="join-room")
-    await ann.refused({**ask, "since": 3}, "no-such-room")
-    await ann.refused({**ask, "create": 0}, "bad-request")
-    room = await bob.join("asked for")
-    await ann.send(ask)
-    equal((await ann.expect("room-joined"))["target"]["id"], room)
-    await bob.post(room, "hello")
-    await done(bob, "delete-room", room)
-    await ann.expect("room-left", reason="room-deleted")
-    await ann.refused({**ask, "since": 0}, "no-such-room")
-    await ann.send({**ask, "create": True})
-    equal((await ann.expect("room-joined"))["role"], "owner")
-    await close_all(ann, bob)
-
-
-@test("who makes a room is not refused because somebody asks for it who makes none")
-async def _(server):
-    ann, bob = await connect_all(server, "Ann", "Bob")
-    for i in range(30):
-        ask = {"action": "join-room", "message": f"at once {i}"}
-        await bob.send({**ask, "create": False})
-        await ann.send(ask)
-        await until_async(lambda: len(ann.has("room-joined")) > i, "Ann is in it")
-        await bob.send({**ask, "message": f"alone {i}", "create": False}, {**ask, "message": f"alone {i}"})
-        await until_async(lambda: bob.has("room-joined", target={"name": f"alone {i}"}), "Bob is in his own")
-    equal((ann.has("error"), {error["code"] for error in bob.has("error")}), ([], {"no-such-room"}))
-    await close_all(ann, bob)
-
-
-@test("who joins while the room is deleted is in one of that name, whoever is first")
-async def _(server):
-    clients = await connect_all(server, *(f"User {i}" for i in range(4)))
-    owner = await Client.connect(server, "Owner")
-    for turn in range(15):
-        name = f"short-lived {turn}"
-        room = await owner.join(name)
-        await owner.send(order("delete-room", room))
-        ids = await asyncio.gather(*(each.join(name) for each in clients))
-        await owner.expect("room-left", target={"id": room})
-        # Who came before it was deleted was put out; the others are together in the next one.
-        for each, id in zip(clients, ids):
-            if id == room:
-                await each.expect("room-left", target={"id": room})
-                id = await each.join(name)
-            assert id != room
-            await each.post(id, "here")
-        equal(len(set(each.has("room-joined", target={"name": name})[-1]["target"]["id"]
-                      for each in clients)), 1, "rooms")
-    await close_all(owner, *clients)
 
 
 @test("after a restart all of it is as it was")
