@@ -1,5 +1,7 @@
 #!/usr/bin/python3 -B
 """Private rooms: one for each pair, for nobody else."""
+import sqlite3
+
 from chat import *
 
 
@@ -145,6 +147,23 @@ async def _(server):
     answers = ann.has("room-joined", target={"private": True}) + ann.has("error")
     equal(len(answers), 1, f"answers in {answers}")
     await ann.close()
+
+
+@test("where it cannot be read what the other one is called, one is told so, and nothing else")
+async def _():
+    with Server("--presence-grace=0") as server:
+        ann, bob = await connect_all(server, "Ann", "Bob")
+        await open_private(ann, bob)
+        again = await ann.return_to(server)
+        await bob.close()
+        await ann.expect("user-left", sender={"id": bob.id})
+        database = sqlite3.connect(server.database, isolation_level=None)
+        database.execute("ALTER TABLE identity RENAME TO hidden")
+        await again.refused({"action": "join-room-private", "message": bob.id}, "storage-failed")
+        database.execute("ALTER TABLE hidden RENAME TO identity")
+        database.close()
+        equal((await open_private(again, bob))["sender"], {"id": bob.id, "name": "Bob"})
+        await close_all(ann, again)
 
 
 run()
