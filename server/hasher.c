@@ -163,7 +163,7 @@ hasher_processes(struct hasher *hasher)
     unsigned count = 0;
 
     for (unsigned i = 0; i < hasher->count; i++)
-        count += !atomic_load(&hasher->seats[i].is_lost);
+        count += hasher_process_is_there(&hasher->seats[i].process);
     return count;
 }
 

@@ -162,15 +162,31 @@ hasher_process_interrupt(const struct hasher_process *process)
     (void)shutdown(process->socket, SHUT_RDWR);
 }
 
+bool
+hasher_process_is_there(const struct hasher_process *process)
+{
+    ssize_t count;
+    char byte;
+
+    do
+        count = recv(process->socket, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
+    while (count < 0 && errno == EINTR);
+    return count > 0 || (count < 0 && errno == EAGAIN);
+}
+
 void
 hasher_process_kill(struct hasher_process *process)
 {
+    pid_t ended;
+
     if (process->pid == 0)
         return;
-    (void)kill(process->pid, SIGKILL);
-    /* Where whoever started the server ignores SIGCHLD, nothing is left to wait for: ECHILD. */
-    while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR) {
-    }
+    int error = kill(process->pid, SIGKILL);
+    assert(error == 0); /* it may have ended, but its number is its own until it is waited for */
+    do
+        ended = waitpid(process->pid, NULL, 0);
+    while (ended < 0 && errno == EINTR);
+    assert(ended == process->pid);
     process->pid = 0;
 }
 

@@ -53,6 +53,9 @@ void hasher_process_answer(const struct hasher_question *question, struct hasher
 /* Whoever waits for an answer, or asks from now on, gets none. Any thread; does not block. */
 void hasher_process_interrupt(const struct hasher_process *process);
 
+/* Whether it has neither ended nor been interrupted. Any thread; does not block. */
+bool hasher_process_is_there(const struct hasher_process *process);
+
 /* Kills it, if that was not done. Blocks until it has gone. Who asks. */
 void hasher_process_kill(struct hasher_process *process);
 

@@ -267,8 +267,11 @@ handle_stop(struct loop *loop, int64_t now)
     lock_take(&loop->lock);
     int64_t deadline = loop->deadline;
     lock_drop(&loop->lock);
-    while (now >= deadline && loop->open.oldest != NULL)
-        client_close(loop->open.oldest, WEBSOCKET_CLOSE_RESTART, "restart; retry-ms=1000");
+    while (now >= deadline && loop->open.oldest != NULL) {
+        char reason[CLIENT_REASON_SIZE];
+        client_restart_reason(reason);
+        client_close(loop->open.oldest, WEBSOCKET_CLOSE_RESTART, reason);
+    }
     while (now >= deadline + LAST_CLOSE_MS && loop->closing.oldest != NULL)
         client_end(loop->closing.oldest);
     return loop->open.oldest == NULL && loop->closing.oldest == NULL;

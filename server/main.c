@@ -20,17 +20,19 @@
 
 /*
  * No thread but this one gets the signals that end the server, and this one waits for them. While it
- * stops they are not blocked, so that a second one ends the process at once.
+ * stops they are not blocked, so that a second one ends the process at once. A child that has ended
+ * keeps its number until it is waited for, also where whoever started the server ignores SIGCHLD.
  */
 static int
-block_signals(sigset_t *set)
+set_signals(sigset_t *set)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction usual = {.sa_handler = SIG_DFL};
 
     sigemptyset(set);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
-    if (sigaction(SIGPIPE, &ignore, NULL) < 0)
+    if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigaction(SIGCHLD, &usual, NULL) < 0)
         return -errno;
     return -pthread_sigmask(SIG_BLOCK, set, NULL);
 }
@@ -87,7 +89,7 @@ main(int argc, char **argv)
     if (error == 0)
         error = landlock_confine(options.database, why, sizeof(why));
     if (error == 0)
-        error = block_signals(&signals);
+        error = set_signals(&signals);
     /* About half of all threads: a few that share a slot are found soon enough. */
     if (error == 0 && futex_table_size(options.max_rooms) != 0)
         log_warnx("futex-table-not-sized rooms=%u", options.max_rooms);

@@ -176,10 +176,10 @@ read_environment(const bool *seen, struct options *options, const struct complai
 static enum options_result
 check_together(const struct options *options, const struct complaint *complaint)
 {
-    if (options->ping_after_s <= options->idle_timeout_s)
+    if (options->ping_after_s < options->idle_timeout_s)
         return OPTIONS_RUN;
     complain(complaint,
-             "--ping-after: %u s is longer than --idle-timeout, %u s: no ping would be sent",
+             "--ping-after: %u s is not shorter than --idle-timeout, %u s: no ping would be sent",
              options->ping_after_s, options->idle_timeout_s);
     return OPTIONS_ERROR;
 }

@@ -136,6 +136,26 @@ def _():
             each.close()
 
 
+@test("who still waits for an answer at the end is sent away with a pause of its own as well")
+def _():
+    with Server() as server:
+        stuck = [Raw(server, f"Stuck {i}") for i in range(10)]
+        for each in stuck:
+            each.document({"action": "join-room", "message": "stuck"})
+            room = each.expect("room-joined")["target"]["id"]
+        lock = sqlite3.connect(server.database, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        for each in stuck:
+            each.document(message(room, "stuck", "1"))
+        ends_in_time(server)
+        lock.close()
+        pauses = [check_notice(struct.unpack("!H", end[:2])[0], end[2:].decode())
+                  for end in (each.control(CLOSE) for each in stuck)]
+        assert len(set(pauses)) > 5, f"the pauses are alike: {pauses}"
+        for each in stuck:
+            each.close()
+
+
 def time_to_stop(has_request):
     with Server() as server:
         if has_request:

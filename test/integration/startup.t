@@ -68,7 +68,7 @@ def _():
             ("--room-grace=soon", "room-grace"), ("--limit-messages=-5", "limit-messages"),
             ("--limits=some", "limits"), ("--limit-body=", "limit-body"),
             ("--trusted-proxy=localhost", "trusted-proxy"),
-            ("--idle-timeout=53", "ping-after"), ("stray", "stray")):
+            ("--idle-timeout=53", "ping-after"), ("--idle-timeout=54", "ping-after"), ("stray", "stray")):
         refused(chatd(option), word, status=2)
 
 
