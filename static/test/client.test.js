@@ -442,6 +442,36 @@ test('an answer that is long overdue means that the connection is dead', () => {
   assert.deepEqual(texts(room().items), ['one:sent', 'two:waiting'])
 })
 
+test('so does a join that is never answered, which waits for the next connection', () => {
+  const { client, socket, sockets, clock, comeBack, room, sent } = setUpClient({ room: 'lobby' })
+  socket().lose()
+  comeBack()
+  room().send('waits')
+  clock.advance(19000)
+  assert.equal(client.phase, 'connected')
+  const before = sockets.length
+  clock.advance(1000)
+  assert.deepEqual([client.phase, room().status], ['waiting', 'joining'])
+  comeBack()
+  assert.equal(sockets.length, before + 1)
+  socket().say(joined('lobby', 0, 0))
+  assert.equal(sent('send-message').length, 1)
+})
+
+test('so does a page of the past that never comes', () => {
+  const { client, socket, clock, room, arrive } = setUpClient()
+  client.connect('Ann')
+  arrive()
+  client.join('lobby')
+  socket().say(joined('lobby', 30))
+  room().loadOlder()
+  assert.ok(room().loading)
+  clock.advance(19000)
+  assert.equal(client.phase, 'connected')
+  clock.advance(1000)
+  assert.deepEqual([client.phase, room().loading], ['waiting', null])
+})
+
 test('a server that could not store the user is asked again, and nobody is bothered', () => {
   const { client, clock, socket, arrive } = setUpClient()
   const problems = []

@@ -6,6 +6,7 @@ function setUp() {
   const sent = []
   const refused = []
   const joins = new Joins({
+    now: () => 0,
     send: ({ what }) => sent.push(what),
     refused: (entry, error) => refused.push(`${entry?.what ?? 'none'}: ${error}`),
   })

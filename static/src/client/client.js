@@ -86,17 +86,17 @@ export class ChatClient {
       changed: (key) => this.#touch(this.room(key)),
     })
     this.#joins = new Joins({
+      now: environment.now,
       send: (entry) => this.#sendJoin(entry),
       refused: (entry, error) => this.#joinRefused(entry, error),
     })
-    this.#commands = new Commands(environment, (document) => {
-      const sent = this.phase === 'connected' && this.#connection.send(document)
-      if (sent) this.#overdue.watch()
-      return sent
-    })
+    this.#commands = new Commands(
+      environment,
+      (document) => this.phase === 'connected' && this.#sendAsking(document),
+    )
     this.#rejoins = new Rejoins(environment, (room) => this.#rejoin(room))
     this.#overdue = new Overdue(environment, {
-      oldest: () => Math.min(this.#outbox.oldestSending(), this.#commands.oldest()),
+      oldest: () => this.#oldestAsked(),
       happened: () => this.#connection.giveUp('The server does not answer.'),
     })
     this.#unsaved = new Unsaved(environment, (room) => this.#keepRoom(room))
@@ -114,7 +114,7 @@ export class ChatClient {
         this.#commands.ask(request.inRoom(action, id ?? '', fields)),
       sayTyping: ({ id }) => this.#connection.send(request.typing(id)),
       ask: ({ id }, range, requestId) =>
-        this.#connection.send(request.history(id, range, requestId)),
+        this.#sendAsking(request.history(id, range, requestId)),
     }
   }
 
@@ -257,6 +257,22 @@ export class ChatClient {
 
   // The connection.
 
+  // What has an answer. Returns whether it was handed to the socket.
+  #sendAsking(document) {
+    const sent = this.#connection.send(document)
+    if (sent) this.#overdue.watch()
+    return sent
+  }
+
+  #oldestAsked() {
+    return Math.min(
+      this.#outbox.oldestSending(),
+      this.#commands.oldest(),
+      this.#joins.oldest(),
+      ...this.rooms.map(({ loadingSince }) => loadingSince),
+    )
+  }
+
   #connectionChanged(change) {
     const before = this.phase
     Object.assign(this, change)
@@ -360,13 +376,13 @@ export class ChatClient {
 
   // Without a connection it waits in its lane.
   #sendJoin({ kind, what, key, resumes, resolve }) {
-    if (this.phase !== 'connected') return
+    if (this.phase !== 'connected') return false
     const make = kind === 'room' ? request.joinRoom : request.joinPrivate
     const room = this.room(key)
     const since = resumes && this.limits.resume > 0 ? room?.since : null
     // A room that was deleted meanwhile is not made anew by who was in it: only by who asks for it.
     const create = resolve || !room?.id || room.isForgotten ? undefined : false
-    this.#connection.send(make(what, since ?? undefined, create))
+    return this.#sendAsking(make(what, since ?? undefined, create))
   }
 
   #leave(room) {
@@ -478,9 +494,7 @@ export class ChatClient {
   // Messages.
 
   #transmit(key, { text, id }) {
-    const sent = this.#connection.send(request.sendMessage(this.room(key), text, id))
-    if (sent) this.#overdue.watch()
-    return sent
+    return this.#sendAsking(request.sendMessage(this.room(key), text, id))
   }
 
   #delivered(document) {

@@ -7,7 +7,7 @@ export class Joins {
   #hooks
   #lanes
 
-  // hooks: send(entry); refused(entry, error), with null as the entry for an error too many: that is
+  // hooks: now(); send(entry), whether it was handed to the socket; refused(entry, error), with null as the entry for an error too many: that is
   // about a room that had been joined before.
   constructor(hooks) {
     this.#hooks = hooks
@@ -54,12 +54,19 @@ export class Joins {
     this.#refuse(lane)
   }
 
+  // When the one that is under way for longest was sent.
+  oldest() {
+    const asked = Object.values(this.#lanes).flatMap((lane) => lane.asked)
+    return Math.min(Infinity, ...asked.map(({ at }) => at))
+  }
+
   // While nobody knows which ones are refused, no more are asked for.
   #pump(lane) {
     while (lane.waiting.length && lane.asked.length < MOST && !lane.errors.length) {
       const entry = lane.waiting.shift()
       lane.asked.push(entry)
-      this.#hooks.send(entry)
+      entry.at = this.#hooks.now()
+      if (!this.#hooks.send(entry)) entry.at = Infinity
     }
   }
 

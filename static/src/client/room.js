@@ -34,6 +34,7 @@ export class Room {
   #hands
   #range = null // what was asked of `history`
   #asked = 0
+  #askedAt = 0
   #reading = null
   #isNew = true // nothing was ever delivered here
   #known = 0 // the number up to which one knew it before the page was loaded
@@ -59,6 +60,11 @@ export class Room {
 
   get canLoadOlder() {
     return this.log.older && this.#hands.canPage()
+  }
+
+  // When the page that is being loaded was asked for.
+  get loadingSince() {
+    return this.loading ? this.#askedAt : Infinity
   }
 
   // What one does.
@@ -303,6 +309,7 @@ export class Room {
     this.#asked += 1
     Object.assign(this, { loading: what, loadProblem: null })
     this.#range = range
+    this.#askedAt = this.#hands.clock.now()
     this.#hands.ask(this, { ...range, limit: PAGE }, this.#requestId())
     this.#hands.changed(this)
   }
