@@ -37,7 +37,7 @@ ROOMS  := auditor catch_up clerk document event event_chat event_room fan_out ha
 SERVER := account_api admin admin_account admin_export admin_options admin_password answer api \
           api_request assets body body_json bus client client_close client_input client_member \
           client_start command command_message command_rights command_room complaint config_api \
-          confine counted counters credentials extensions failure_limit futex_table guest handover \
+          confine counted counters credentials cross_origin extensions failure_limit futex_table guest handover \
           hasher hasher_process http identity inflater invitation_api json_guard key_hash key_table \
           landlock limits login loop options options_table origin outbox password peer peer_request \
           rate_limit reception server session_api token upgrade websocket websocket_header

@@ -3,6 +3,8 @@
 #include "pubsub/message.h"
 #include "rooms/event.h"
 #include "server/assets.h"
+#include "server/cross_origin.h"
+#include "server/http.h"
 
 #include <civetweb.h>
 #include <inttypes.h>
@@ -22,15 +24,18 @@ static void
 answer(struct mg_connection *connection, const char *status, const char *lines, const char *type,
        const char *text, size_t length)
 {
+    char cross_origin[CROSS_ORIGIN_SIZE];
+
+    cross_origin_lines(connection, http_options(connection), cross_origin);
     (void)mg_printf(connection,
                     "HTTP/1.1 %s\r\n"
-                    "%s"
+                    "%s%s"
                     "Content-Type: %s\r\n"
                     "Content-Length: %zu\r\n"
                     "Cache-Control: no-store\r\n"
                     "%s"
                     "Connection: close\r\n\r\n",
-                    status, lines, type, length, assets_security_headers);
+                    status, lines, cross_origin, type, length, assets_security_headers);
     if (!answer_is_head(connection))
         (void)mg_write(connection, text, length);
 }
@@ -45,12 +50,15 @@ answer_text(struct mg_connection *connection, const char *status, const char *ty
 void
 answer_empty(struct mg_connection *connection, const char *status)
 {
+    char cross_origin[CROSS_ORIGIN_SIZE];
+
+    cross_origin_lines(connection, http_options(connection), cross_origin);
     (void)mg_printf(connection,
                     "HTTP/1.1 %s\r\n"
                     "Cache-Control: no-store\r\n"
-                    "%s"
+                    "%s%s"
                     "Connection: close\r\n\r\n",
-                    status, assets_security_headers);
+                    status, cross_origin, assets_security_headers);
 }
 
 void

@@ -9,6 +9,7 @@
 #include "server/answer.h"
 #include "server/api_request.h"
 #include "server/config_api.h"
+#include "server/cross_origin.h"
 #include "server/guest.h"
 #include "server/identity.h"
 #include "server/invitation_api.h"
@@ -199,6 +200,9 @@ api_serve(struct server *server, struct mg_connection *connection)
     const char *path = mg_get_request_info(connection)->local_uri;
     char room_id[REPO_ID_SIZE];
 
+    int status = cross_origin_preflight(connection, server->options);
+    if (status != 0)
+        return status;
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         if (strcmp(path, paths[i].path) == 0)
             return paths[i].serve(server, connection);

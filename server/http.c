@@ -79,6 +79,13 @@ may_ask(struct server *server, struct mg_connection *connection)
     return false;
 }
 
+const struct options *
+http_options(const struct mg_connection *connection)
+{
+    const struct http *http = mg_get_user_data(mg_get_context(connection));
+    return http->server->options;
+}
+
 /* Else civetweb reads what nobody asked for of a body to its end, however long that takes. */
 static void
 leave_body(struct mg_connection *connection)

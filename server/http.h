@@ -8,6 +8,8 @@
 #include <stddef.h>
 
 struct http;
+struct mg_connection;
+struct options;
 struct server;
 
 /*
@@ -18,6 +20,9 @@ int http_start(struct server *server, struct http **out, char *why, size_t why_s
 
 /* The address that is listened on, "HOST:PORT", valid until http_stop. */
 const char *http_address(const struct http *http);
+
+/* The options of the server that the connection is to. civetweb's workers. */
+const struct options *http_options(const struct mg_connection *connection);
 
 /* Stops to listen, ends the workers and clears the pointer. Blocks for up to a few seconds. */
 void http_stop(struct http **pointer);

@@ -187,6 +187,38 @@ async def _(server):
     equal(ask(server, "GET", "me", cookie=token).status, 401, "the session's status")
 
 
+@test("a page of a site in --origin may do all of this with a token, and its browser is told so")
+def _():
+    game = "https://game.example"
+    preflight = {"Access-Control-Request-Method": "DELETE", "Access-Control-Request-Headers": "authorization"}
+    allowed = "Access-Control-Allow-Origin"
+    with Server(f"--origin=https://*.example,{game}") as server:
+        for origin in (game, "https://other.example"):
+            status, headers, _ = server.request("/api/me", {"Origin": origin, **preflight}, method="OPTIONS")
+            equal((status, headers[allowed], headers["Access-Control-Allow-Methods"],
+                   headers["Access-Control-Allow-Headers"], headers["Vary"]),
+                  (204, origin, "GET, POST, DELETE", "Authorization, Content-Type", "Origin"))
+        fields = {"username": "Ann", "password": PASSWORD}
+        for path, status in (("register", 201), ("login", 200), ("register", 409)):
+            answer = post(server, path, fields, Origin=game)
+            equal((answer.status, answer.headers[allowed]), (status, game), path)
+            assert "Access-Control-Allow-Credentials" not in answer.headers
+        token = login(server, "Ann", PASSWORD)["token"]
+        for path in "me", "config", "rooms":
+            answer = ask(server, "GET", path, token=token, Origin=game)
+            equal((answer.status, answer.headers[allowed]), (200, game), path)
+        for origin in ("https://game.example.evil", "http://game.example", "https://" + "x" * 300 + ".example"):
+            answer = ask(server, "GET", "me", token=token, Origin=origin)
+            equal((answer.status, answer.headers[allowed], answer.headers["Vary"]), (200, None, "Origin"), origin)
+        for headers in ({"Origin": "https://game.evil", **preflight}, preflight, {"Origin": game}):
+            equal(server.request("/api/me", headers, method="OPTIONS")[0], 405, headers)
+        refused(post(server, "login", fields, Origin="https://game.evil"), 403, "origin-refused")
+    with Server() as server:
+        equal(server.request("/api/me", {"Origin": game, **preflight}, method="OPTIONS")[0], 405)
+        answer = ask(server, "GET", "config", Origin=f"http://127.0.0.1:{server.port}")
+        equal((answer.status, answer.headers[allowed], answer.headers["Vary"]), (200, None, None))
+
+
 @test("other methods and paths are refused")
 def _(server):
     for path in ["register", "login", "logout", "password", "sessions/revoke-others"]:
