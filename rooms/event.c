@@ -69,6 +69,8 @@ event_room_joined(const struct event_joined *joined)
     const struct repo_room *room = joined->room;
     struct document document = document_begin("room-joined");
 
+    if (joined->client_id != NULL)
+        document_string(&document, document.root, "id", joined->client_id);
     cJSON *target = document_object(&document, "target");
     document_string(&document, target, "id", room->id);
     document_string(&document, target, "name", room->name);

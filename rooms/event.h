@@ -63,7 +63,8 @@ struct event_own {
 /* What `room-joined` says. */
 struct event_joined {
     const struct repo_room *room;
-    const char *other_id; /* of a private room's other user, else NULL */
+    const char *client_id; /* the request's own, or NULL */
+    const char *other_id;  /* of a private room's other user, else NULL */
     const char *other_name;
     uint64_t last_seq;
     uint64_t since; /* what follows begins after this one; UINT64_MAX: after last_seq */

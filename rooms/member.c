@@ -42,15 +42,19 @@ put_open(struct room *room, struct mail *mail)
 
 /* Asks for an answer where the member is in the room already; the member's lock is held. */
 static int
-put_again(struct membership *membership, bool makes)
+put_again(struct membership *membership, const struct joining *how)
 {
-    struct room_mail *mail = calloc(1, sizeof(*mail));
-    if (mail == NULL)
+    size_t id_size = how->client_id != NULL ? strlen(how->client_id) + 1 : 0;
+    struct room_join_again *again = calloc(1, sizeof(*again) + id_size);
+    if (again == NULL)
         return -ENOMEM;
-    mail->request = ROOM_JOIN_AGAIN;
-    mail->makes = makes;
-    mail->membership = membership;
-    put_open(membership->room, &mail->mail);
+    again->head.request = ROOM_JOIN_AGAIN;
+    again->head.membership = membership;
+    again->makes = how->makes;
+    again->has_client_id = how->client_id != NULL;
+    if (id_size > 0)
+        memcpy(again->client_id, how->client_id, id_size);
+    put_open(membership->room, &again->head.mail);
     return 0;
 }
 
@@ -61,24 +65,17 @@ is_full(const struct member *member, unsigned maximum)
     return member->room_count >= maximum || member->room_count >= member->room_maximum;
 }
 
-/* How one joins. */
-struct joining {
-    uint64_t since; /* or MEMBER_SINCE_NONE */
-    bool invited;   /* the other one of a private room asked for it */
-    bool makes;     /* the room, where there is none */
-};
-
 /*
  * Puts the request to join into the room's mailbox. -ESHUTDOWN: the room retired meanwhile. The
  * member's lock is held over the put, so that its list and the mailbox tell the same order.
  */
 static int
-put_join(struct member *member, struct room *room, const struct joining *how, unsigned maximum)
+put_join(struct member *member, struct room *room, const struct joining *how, bool invited,
+         unsigned maximum)
 {
-    struct membership *made = membership_new(member, room, how->invited, how->since);
+    struct membership *made = membership_new(member, room, how, invited);
     if (made == NULL)
         return -ENOMEM;
-    made->makes = how->makes;
 
     int error = 0;
     lock_take(&member->lock);
@@ -88,7 +85,7 @@ put_join(struct member *member, struct room *room, const struct joining *how, un
     } else if (is_full(member, maximum)) {
         error = -EMFILE;
     } else if (there != NULL) {
-        error = how->invited ? -EALREADY : put_again(there, how->makes);
+        error = invited ? -EALREADY : put_again(there, how);
     } else {
         error = mailbox_put(&room->mailbox, &made->join.mail);
         if (error == 0) {
@@ -107,7 +104,8 @@ put_join(struct member *member, struct room *room, const struct joining *how, un
  * where it asked; another error; or 0 to go on.
  */
 static int
-join_beforehand(struct member *member, const char *key, const struct joining *how, unsigned maximum)
+join_beforehand(struct member *member, const char *key, const struct joining *how, bool invited,
+                unsigned maximum)
 {
     int error = 0;
 
@@ -116,7 +114,7 @@ join_beforehand(struct member *member, const char *key, const struct joining *ho
     if (member->gone) {
         error = -ECANCELED;
     } else if (there != NULL) {
-        error = how->invited ? 0 : put_again(there, how->makes);
+        error = invited ? 0 : put_again(there, how);
         if (error == 0)
             error = -EALREADY;
     } else if (is_full(member, maximum)) {
@@ -126,20 +124,22 @@ join_beforehand(struct member *member, const char *key, const struct joining *ho
     return error;
 }
 
+/* `invited`: the other one of a private room asked for it. */
 static int
-join_key(struct member *member, struct rooms *rooms, const char *key, struct joining how)
+join_key(struct member *member, struct rooms *rooms, const char *key, const struct joining *how,
+         bool invited)
 {
     for (;;) {
         struct room *room;
         bool is_new;
-        int error = join_beforehand(member, key, &how, rooms->max_rooms_per_member);
+        int error = join_beforehand(member, key, how, invited, rooms->max_rooms_per_member);
         if (error == -EALREADY)
             return 0;
         if (error == 0)
-            error = registry_find_or_add(rooms->registry, key, member, how.makes, &room, &is_new);
+            error = registry_find_or_add(rooms->registry, key, member, how->makes, &room, &is_new);
         if (error != 0)
             return error;
-        error = put_join(member, room, &how, rooms->max_rooms_per_member);
+        error = put_join(member, room, how, invited, rooms->max_rooms_per_member);
         if (is_new)
             registry_start(rooms->registry, room);
         room_rele(room);
@@ -151,7 +151,7 @@ join_key(struct member *member, struct rooms *rooms, const char *key, struct joi
 
 int
 member_join(struct member *member, struct rooms *rooms, const char *name, size_t length,
-            uint64_t since, bool makes)
+            const struct joining *how)
 {
     char key[1 + REPO_ROOM_NAME_SIZE];
 
@@ -159,45 +159,42 @@ member_join(struct member *member, struct rooms *rooms, const char *name, size_t
     key[0] = 'r';
     memcpy(key + 1, name, length);
     key[1 + length] = '\0';
-    return join_key(member, rooms, key, (struct joining){.since = since, .makes = makes});
+    return join_key(member, rooms, key, how, false);
 }
 
 static int
-join_pair(struct member *member, struct rooms *rooms, const char *other_id, bool invited,
-          uint64_t since)
+join_pair(struct member *member, struct rooms *rooms, const char *other_id,
+          const struct joining *how, bool invited)
 {
     char key[3 + 2 * REPO_ID_SIZE];
     bool is_lower = strcmp(member->id, other_id) < 0;
 
     snprintf(key, sizeof(key), "p%s:%s", is_lower ? member->id : other_id,
              is_lower ? other_id : member->id);
-    return join_key(member, rooms, key,
-                    (struct joining){.since = since, .invited = invited, .makes = true});
+    return join_key(member, rooms, key, how, invited);
 }
 
 int
-member_join_anew(struct membership *membership, bool makes)
+member_join_anew(struct membership *membership, const struct joining *how)
 {
     struct room *room = membership->room;
 
-    return join_key(membership->member, room->rooms, room->key,
-                    (struct joining){.since = membership->since,
-                                     .invited = membership->invited,
-                                     .makes = makes});
+    return join_key(membership->member, room->rooms, room->key, how, membership->invited);
 }
 
 int
 member_join_private(struct member *member, struct rooms *rooms, const char *other_id,
-                    uint64_t since)
+                    const struct joining *how)
 {
-    return join_pair(member, rooms, other_id, false, since);
+    return join_pair(member, rooms, other_id, how, false);
 }
 
 int
 member_accept_private(struct member *member, struct rooms *rooms, const char *other_id,
                       uint64_t since)
 {
-    return join_pair(member, rooms, other_id, true, since);
+    return join_pair(member, rooms, other_id, &(struct joining){.since = since, .makes = true},
+                     true);
 }
 
 /* Its leave comes behind what mail of it there is; the member's lock is held. */

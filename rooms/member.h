@@ -144,16 +144,20 @@ void member_destroy(struct member *member);
  *   -ECANCELED  the member has left for good
  */
 
-/*
- * Joins the public room of that name (valid, of `length` bytes). Where there is none it is made, or,
- * unless `makes`, the member is refused. With `since`, it first gets what came after that seq.
- */
-int member_join(struct member *member, struct rooms *rooms, const char *name, size_t length,
-                uint64_t since, bool makes);
+/* How one joins. */
+struct joining {
+    uint64_t since;        /* it first gets what came after that seq, or MEMBER_SINCE_NONE */
+    bool makes;            /* the room, where there is none; else it is refused then */
+    const char *client_id; /* the request's own id, for its answer, or NULL; it is copied */
+};
 
-/* Joins the private room with the user `other_id`, and invites that one; `since` as above. */
+/* Joins the public room of that name (valid, of `length` bytes). */
+int member_join(struct member *member, struct rooms *rooms, const char *name, size_t length,
+                const struct joining *how);
+
+/* Joins the private room with the user `other_id`, which is made, and invites that one. */
 int member_join_private(struct member *member, struct rooms *rooms, const char *other_id,
-                        uint64_t since);
+                        const struct joining *how);
 
 /*
  * The same, as `other_id` asked for it: nobody is invited, and nothing is said on failure. The member

@@ -5,11 +5,15 @@
 #include <string.h>
 
 struct membership *
-membership_new(struct member *member, struct room *room, bool invited, uint64_t since)
+membership_new(struct member *member, struct room *room, const struct joining *how, bool invited)
 {
     struct membership *membership = calloc(1, sizeof(*membership));
     if (membership == NULL)
         return NULL;
+    if (how->client_id != NULL && (membership->client_id = strdup(how->client_id)) == NULL) {
+        free(membership);
+        return NULL;
+    }
     membership->join.request = ROOM_JOIN;
     membership->join.membership = membership;
     membership->caught_up.request = ROOM_CAUGHT_UP;
@@ -20,7 +24,8 @@ membership_new(struct member *member, struct room *room, bool invited, uint64_t 
     membership->leave.membership = membership;
     membership->index = SIZE_MAX;
     membership->invited = invited;
-    membership->since = since;
+    membership->since = how->since;
+    membership->makes = how->makes;
     membership->member = member;
     membership->room = room;
     member->operations->hold(member);
@@ -33,6 +38,7 @@ membership_free(struct membership *membership)
 {
     room_rele(membership->room);
     membership->member->operations->release(membership->member);
+    free(membership->client_id);
     free(membership);
 }
 

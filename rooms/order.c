@@ -245,9 +245,13 @@ create_room(struct task *task)
     int error = room_make(task->rooms, &room, &origin, member->id, &created);
     if (error == 0 && !created)
         error = ROOM_EXISTS;
+    struct joining how = {
+        .since = MEMBER_SINCE_NONE,
+        .makes = true,
+        .client_id = order->has_client_id ? order->client_id : NULL,
+    };
     if (error == 0)
-        error =
-            member_join(member, task->rooms, room.name, strlen(room.name), MEMBER_SINCE_NONE, true);
+        error = member_join(member, task->rooms, room.name, strlen(room.name), &how);
     if (error != 0)
         answer(task, error, 0);
 }

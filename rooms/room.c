@@ -110,7 +110,7 @@ handle(struct room *room, struct mail *batch)
             room_handle_join(room, mail->membership);
             break;
         case ROOM_JOIN_AGAIN:
-            room_handle_join_again(room, mail->membership, mail->makes);
+            room_handle_join_again(room, (struct room_join_again *)mail);
             free(mail);
             break;
         case ROOM_CAUGHT_UP:

@@ -45,7 +45,6 @@ enum room_request {
 struct room_mail {
     struct mail mail;
     enum room_request request;
-    bool makes;                    /* of ROOM_JOIN_AGAIN: the room, where there is none */
     struct membership *membership; /* NULL for ROOM_STOP and ROOM_RIGHTS */
 };
 
@@ -81,6 +80,15 @@ struct membership {
     uint64_t last;                    /* [T] of the historian, or of the room: was delivered */
     int failure;                      /* the same: why it cannot catch up */
     int64_t typed;                    /* [T] of the room: when it last told so */
+    char *client_id; /* [T] of the room: of the request, until it is answered, or NULL */
+};
+
+/* The request of who is in already. */
+struct room_join_again {
+    struct room_mail head;
+    bool makes; /* the room, where there is none */
+    bool has_client_id;
+    char client_id[]; /* the request's own */
 };
 
 struct room_post {
@@ -202,7 +210,7 @@ void room_close(struct room *room);
 
 /* Joins (room_join.c); the room's thread only. */
 void room_handle_join(struct room *room, struct membership *membership);
-void room_handle_join_again(struct room *room, struct membership *membership, bool makes);
+void room_handle_join_again(struct room *room, struct room_join_again *again);
 void room_handle_caught_up(struct room *room, struct membership *membership);
 
 /*
@@ -212,8 +220,11 @@ void room_handle_caught_up(struct room *room, struct membership *membership);
  */
 void room_refuse_join(struct room *room, struct membership *membership, int error);
 
+/* How it asked; the id is the request's. */
+struct joining room_joining_again(const struct room_join_again *again, uint64_t since);
+
 /* The same for who is in, or about to be, and has asked again; it stays. */
-void room_refuse_again(struct room *room, struct membership *membership, bool makes, int error);
+void room_refuse_again(struct room *room, struct room_join_again *again, int error);
 
 /* Puts out who has been let in, and tells it why. */
 void room_expel(struct room *room, struct membership *membership, int error);
@@ -314,10 +325,9 @@ int member_ask(struct member *member, const char *room_id, struct room_question 
                bool at_once);
 
 /*
- * Joins the room of the membership's name, as it asked to at first, but for `makes`; the errors are
- * those of member_join. Any thread, which holds no lock; does not block (member.c).
+ * Joins the room that has the name of the membership's by now; the errors are those of member_join. Any thread, which holds no lock; does not block (member.c).
  */
-int member_join_anew(struct membership *membership, bool makes);
+int member_join_anew(struct membership *membership, const struct joining *how);
 
 /* Gives back what the question holds. Any thread, with the member's lock at most. */
 void question_end(struct room_question *question);
@@ -339,8 +349,8 @@ bool member_has_left(const struct membership *membership);
  * Makes a membership that is on nobody's list yet, with references to both. NULL: out of memory. The
  * caller owns it.
  */
-struct membership *membership_new(struct member *member, struct room *room, bool invited,
-                                  uint64_t since);
+struct membership *membership_new(struct member *member, struct room *room,
+                                  const struct joining *how, bool invited);
 
 /* Gives the membership's references back and frees it. */
 void membership_free(struct membership *membership);

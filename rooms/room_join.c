@@ -124,7 +124,7 @@ add_to_members(struct room *room, struct membership *membership)
  * that the member has to catch up first.
  */
 static int
-welcome(struct room *room, struct membership *membership, bool *misses)
+welcome(struct room *room, struct membership *membership, const char *client_id, bool *misses)
 {
     char id[REPO_ID_SIZE];
     char name[REPO_USER_NAME_SIZE];
@@ -134,6 +134,7 @@ welcome(struct room *room, struct membership *membership, bool *misses)
         return error;
     struct event_joined joined = {
         .room = &room->stored,
+        .client_id = client_id,
         .other_id = room->stored.is_private ? id : NULL,
         .other_name = name,
         .since = membership->since,
@@ -171,7 +172,7 @@ welcome(struct room *room, struct membership *membership, bool *misses)
 }
 
 static int
-add_member(struct room *room, struct membership *membership)
+add_member(struct room *room, struct membership *membership, const char *client_id)
 {
     bool misses;
 
@@ -179,7 +180,7 @@ add_member(struct room *room, struct membership *membership)
         return -ENOMEM;
     int error = wait_delivered(room, membership);
     if (error == 0)
-        error = welcome(room, membership, &misses);
+        error = welcome(room, membership, client_id, &misses);
     if (error == 0 && misses) {
 #ifdef CHATD_BREAK_RESUME /* test/chaos: the first of what was missed is left out */
         membership->last++;
@@ -203,12 +204,14 @@ room_handle_join(struct room *room, struct membership *membership)
         return;
     }
     if (error == 0)
-        error = add_member(room, membership);
+        error = add_member(room, membership, membership->client_id);
     if (error != 0) {
         membership->denied = error;
         room_refuse_join(room, membership, error);
         return;
     }
+    free(membership->client_id);
+    membership->client_id = NULL;
     bool is_first = !room_users_have(&room->users, member->id);
     room_users_add(&room->users, membership);
     room_roll_add(room, member->id, true);
@@ -267,33 +270,34 @@ room_handle_caught_up(struct room *room, struct membership *membership)
 
 /* Whoever was put out since it asked, and may come again, does; but not who has left since. */
 static int
-join_again(struct room *room, struct membership *membership, bool makes, bool *is_passed_on)
+join_again(struct room *room, struct room_join_again *again, bool *is_passed_on)
 {
-    struct member *member = membership->member;
+    struct membership *membership = again->head.membership;
+    struct joining how = room_joining_again(again, MEMBER_SINCE_NONE);
 
     int error = room_rights_check(room);
     if (error == 0 && atomic_load(&membership->admitted))
-        return add_member(room, membership);
+        return add_member(room, membership, how.client_id);
     if (error == 0)
         error = membership->denied != 0 ? membership->denied : -ENOMEM;
     if ((error != -EPERM && error != NO_SUCH_ROOM) || member_has_left(membership))
         return error;
-    error = member_join(member, room->rooms, room->stored.name, strlen(room->stored.name),
-                        MEMBER_SINCE_NONE, makes);
+    error = member_join_anew(membership, &how);
     *is_passed_on = error == 0;
     return error;
 }
 
 void
-room_handle_join_again(struct room *room, struct membership *membership, bool makes)
+room_handle_join_again(struct room *room, struct room_join_again *again)
 {
+    struct membership *membership = again->head.membership;
     bool is_passed_on = false;
 
-    int error = join_again(room, membership, makes, &is_passed_on);
+    int error = join_again(room, again, &is_passed_on);
     if (is_passed_on)
         return;
     if (error != 0) {
-        room_refuse_again(room, membership, makes, error);
+        room_refuse_again(room, again, error);
         return;
     }
     membership->member->operations->answered(membership->member, 1);

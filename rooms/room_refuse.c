@@ -11,13 +11,14 @@
 #include <string.h>
 
 static void
-refuse(struct room *room, const struct membership *membership, int error)
+refuse(struct room *room, const struct membership *membership, const char *client_id, int error)
 {
     struct member *member = membership->member;
     bool is_known =
         atomic_load_explicit(&room->opened, memory_order_acquire) && error != DENIED_UNINVITED;
     struct event_error refusal = {
         .refused = room->key[0] == 'p' ? "join-room-private" : "join-room",
+        .client_id = client_id,
         .room_id = is_known ? room->stored.id : NULL,
     };
     event_error_for(error, &refusal);
@@ -34,7 +35,28 @@ void
 room_expel(struct room *room, struct membership *membership, int error)
 {
     member_expel(membership);
-    refuse(room, membership, error);
+    refuse(room, membership, NULL, error);
+}
+
+/* How it asked at first. */
+static struct joining
+joining_of(const struct membership *membership)
+{
+    return (struct joining){
+        .since = membership->since,
+        .makes = membership->makes,
+        .client_id = membership->client_id,
+    };
+}
+
+struct joining
+room_joining_again(const struct room_join_again *again, uint64_t since)
+{
+    return (struct joining){
+        .since = since,
+        .makes = again->makes,
+        .client_id = again->has_client_id ? again->client_id : NULL,
+    };
 }
 
 /*
@@ -43,25 +65,30 @@ room_expel(struct room *room, struct membership *membership, int error)
  * one only asks for. Returns 0, or the error that the member is told.
  */
 static int
-pass_on(const struct room *room, struct membership *membership, bool makes, int error)
+pass_on(const struct room *room, struct membership *membership, const struct joining *how,
+        int error)
 {
     struct member *member = membership->member;
-    bool is_passed_on = (error == NO_SUCH_ROOM && (makes || member_has(member, room->key))) ||
-                        (error == -EDQUOT && (!makes || strcmp(member->id, room->opener_id) != 0));
+    bool is_passed_on =
+        (error == NO_SUCH_ROOM && (how->makes || member_has(member, room->key))) ||
+        (error == -EDQUOT && (!how->makes || strcmp(member->id, room->opener_id) != 0));
 
     if (!is_passed_on || member_has_left(membership))
         return error;
-    error = member_join_anew(membership, makes);
+    error = member_join_anew(membership, how);
     return error == -ENFILE ? -EAGAIN : error; /* this one may be the one too many */
 }
 
 void
-room_refuse_again(struct room *room, struct membership *membership, bool makes, int error)
+room_refuse_again(struct room *room, struct room_join_again *again, int error)
 {
-    error = pass_on(room, membership, makes, error);
+    struct membership *membership = again->head.membership;
+    struct joining how = room_joining_again(again, membership->since);
+
+    error = pass_on(room, membership, &how, error);
     if (error == 0)
         return;
-    refuse(room, membership, error);
+    refuse(room, membership, how.client_id, error);
     membership->member->operations->answered(membership->member, 1);
 }
 
@@ -69,10 +96,12 @@ void
 room_refuse_join(struct room *room, struct membership *membership, int error)
 {
     /* Before it is told, so that it can try again at once. */
-    if (member_expel(membership))
-        error = pass_on(room, membership, membership->makes, error);
+    if (member_expel(membership)) {
+        struct joining how = joining_of(membership);
+        error = pass_on(room, membership, &how, error);
+    }
     if (error != 0 && !membership->invited) {
-        refuse(room, membership, error);
+        refuse(room, membership, membership->client_id, error);
         membership->member->operations->answered(membership->member, 1);
     }
 }
@@ -80,14 +109,15 @@ room_refuse_join(struct room *room, struct membership *membership, int error)
 void
 room_join_anew(struct room *room, struct membership *membership)
 {
+    struct joining how = joining_of(membership);
+
     registry_unlist(room->rooms->registry, room);
     membership->denied = NO_SUCH_ROOM;
     /* Who has left meanwhile is in no other room instead. */
-    int error =
-        member_expel(membership) ? member_join_anew(membership, membership->makes) : NO_SUCH_ROOM;
+    int error = member_expel(membership) ? member_join_anew(membership, &how) : NO_SUCH_ROOM;
     if (error == 0)
         return;
-    refuse(room, membership, error);
+    refuse(room, membership, how.client_id, error);
     membership->member->operations->answered(membership->member, 1);
 }
 
@@ -111,7 +141,7 @@ refuse_all(struct room *room, int error)
             membership_free(mail->membership);
             break;
         case ROOM_JOIN_AGAIN:
-            room_refuse_again(room, mail->membership, mail->makes, error);
+            room_refuse_again(room, (struct room_join_again *)mail, error);
             free(mail);
             break;
         case ROOM_QUESTION:

@@ -79,20 +79,19 @@ command_join_room(const struct command *command)
 {
     struct client *client = command->client;
     const char *name = command_string(command->root, "message");
-    uint64_t since;
+    struct joining how;
     size_t length;
-    bool makes;
 
     if (name == NULL) {
         command_refuse(command, "bad-request", "`message` must be the room's name.");
     } else if (!name_trim(&name, strlen(name), REPO_ROOM_NAME_SIZE - 1, &length)) {
         command_refuse(command, "bad-name",
                        "A room's name has 1 to 128 bytes of text, and no control characters.");
-    } else if (read_since(command, &since) && read_create(command, &makes) &&
-               command_keeps_join_rate(command)) {
+    } else if (read_since(command, &how.since) && read_create(command, &how.makes) &&
+               command_own_id(command, &how.client_id) && command_keeps_join_rate(command)) {
         command_begin_join(command);
-        command_end_join(command, member_join(&client->member, &client->server->rooms, name, length,
-                                              since, makes));
+        command_end_join(command,
+                         member_join(&client->member, &client->server->rooms, name, length, &how));
     }
 }
 
@@ -101,7 +100,7 @@ command_join_room_private(const struct command *command)
 {
     struct client *client = command->client;
     const char *id = command_string(command->root, "message");
-    uint64_t since;
+    struct joining how = {.makes = true};
 
     if (id == NULL || *id == '\0') {
         command_refuse(command, "bad-request", "`message` must be the other user's id.");
@@ -109,10 +108,11 @@ command_join_room_private(const struct command *command)
         command_refuse(command, "bad-request", "A private chat takes somebody else.");
     } else if (strlen(id) >= IDENTIFIER_SIZE || strchr(id, ':') != NULL) {
         command_refuse(command, "no-such-user", "There is no user with this id.");
-    } else if (read_since(command, &since) && command_keeps_join_rate(command)) {
+    } else if (read_since(command, &how.since) && command_own_id(command, &how.client_id) &&
+               command_keeps_join_rate(command)) {
         command_begin_join(command);
         command_end_join(command,
-                         member_join_private(&client->member, &client->server->rooms, id, since));
+                         member_join_private(&client->member, &client->server->rooms, id, &how));
     }
 }
 

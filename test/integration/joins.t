@@ -10,6 +10,36 @@ def answers(client, name):
             or each["action"] == "error" and each.get("refused") == "join-room"]
 
 
+@test("an answer has the `id` of its request, whatever becomes of that")
+async def _(server):
+    ann, bob = await connect_all(server, "Ann", "Bob")
+    join, private = ({"action": f"join-room{kind}", "message": None} for kind in ("", "-private"))
+    await ann.send({**join, "message": "named", "id": "1"}, {**join, "message": "named", "id": "2"},
+                   {**private, "message": bob.id, "id": "3"}, {**private, "message": bob.id, "id": "4"},
+                   {"action": "create-room", "message": "closed", "kind": "invite-only", "id": "5"},
+                   {**join, "message": "unnamed"})
+    for id, name in ("1", "named"), ("2", "named"), ("5", "closed"):
+        equal((await ann.expect("room-joined", id=id))["target"]["name"], name)
+    for id in "34":
+        equal((await ann.expect("room-joined", id=id))["sender"]["id"], bob.id)
+    for answer in (await ann.expect("room-joined", target={"name": "unnamed"}), await bob.expect("room-joined")):
+        assert "id" not in answer, answer
+    await bob.send({**join, "message": "closed", "id": "6"}, {**join, "message": "closed", "id": "7"},
+                   {**join, "message": "nowhere", "create": False, "id": "8"},
+                   {**join, "message": "nowhere", "create": False, "id": "9"},
+                   {**private, "message": "x" * 22, "id": "10"},
+                   {"action": "create-room", "message": "closed", "id": "11"})
+    for id, code in (("6", "invite-only"), ("7", "invite-only"), ("8", "no-such-room"), ("9", "no-such-room"),
+                     ("10", "no-such-user"), ("11", "room-exists")):
+        await bob.expect("error", id=id, code=code)
+    for id in 5, "", "x" * 65:
+        await bob.refused({**join, "message": "named", "id": id}, "bad-request")
+        await bob.refused({**private, "message": ann.id, "id": id}, "bad-request")
+    await bob.refused({**join, "message": "closed"}, "invite-only")
+    equal(["id" in each for each in bob.has("error", code="invite-only")], [True, True, False])
+    await close_all(ann, bob)
+
+
 @test("with `create` false a room that is not there, or not any more, is not made")
 async def _(server):
     ann, bob = await connect_all(server, "Ann", "Bob")
@@ -109,9 +139,10 @@ async def _(server):
             name = f"deleted {turn}"
             ann = await Client.connect(server, "Ann")
             room, *people = await deleted_elsewhere(server, other, name)
-            await ann.send(*[{"action": "join-room", "message": name}] * 3)
+            await ann.send(*({"action": "join-room", "message": name, "id": id} for id in "abc"))
             await until_async(lambda: len(answers(ann, name)) == 3, "each is answered")
             equal(answers(ann, name), ["room-joined"] * 3)
+            equal(sorted(each["id"] for each in ann.has("room-joined")), ["a", "b", "c"])
             ids = {each["target"]["id"] for each in ann.has("room-joined")}
             assert len(ids) == 1 and room not in ids, ids
             await close_all(ann, *people)

@@ -309,7 +309,8 @@ fake_join_since(struct fake_member *fake, struct fake_rooms *rooms, const char *
 
     snprintf(quoted, sizeof(quoted), "\"name\":\"%s\"", name);
     atomic_fetch_add(&fake->under_way, 1);
-    if (member_join(&fake->member, &rooms->rooms, name, strlen(name), since, true) != 0)
+    if (member_join(&fake->member, &rooms->rooms, name, strlen(name),
+                    &(struct joining){.since = since, .makes = true}) != 0)
         return NULL;
     return fake_expect(fake, "\"room-joined\"", quoted);
 }

@@ -236,7 +236,8 @@ test_call_back(struct fake_member *ann)
     leave(bob);
     (void)fake_expect(ann, "\"user-left\"", bob_id);
     atomic_fetch_add(&ann->under_way, 1);
-    ok(member_join_private(&ann->member, &rooms.rooms, bob_id, MEMBER_SINCE_NONE) == 0,
+    ok(member_join_private(&ann->member, &rooms.rooms, bob_id,
+                           &(struct joining){.since = MEMBER_SINCE_NONE, .makes = true}) == 0,
        "Ann asks for Bob, who has gone");
     const char *joined = fake_expect(ann, "\"room-joined\"", bob_id);
     ok(joined != NULL && strstr(joined, "\"name\":\"Bob\"") != NULL, "and gets the room");

@@ -149,21 +149,23 @@ test_limits(void)
         are_good = are_good && fake_join(member, &rooms, name, NULL) == 0;
     }
     ok(are_good, "a member may be in as many rooms as the limit says");
-    ok(member_join(&member->member, &rooms.rooms, "one more", 8, MEMBER_SINCE_NONE, true) ==
-           -EMFILE,
+    ok(member_join(&member->member, &rooms.rooms, "one more", 8,
+                   &(struct joining){.since = MEMBER_SINCE_NONE, .makes = true}) == -EMFILE,
        "and in no more");
     ok(registry_count(rooms.rooms.registry) == 8, "and none is started for that");
     ok(fake_join(member, &rooms, "room 3", NULL) == 0, "one that it is in answers again");
     struct fake_member *other = fake_member_new("other");
     ok(fake_join(other, &rooms, "ninth", NULL) == 0, "another member starts one more");
-    ok(member_join(&other->member, &rooms.rooms, "tenth", 5, MEMBER_SINCE_NONE, true) == -ENFILE,
+    ok(member_join(&other->member, &rooms.rooms, "tenth", 5,
+                   &(struct joining){.since = MEMBER_SINCE_NONE, .makes = true}) == -ENFILE,
        "as many rooms run as the limit says");
     ok(fake_join(other, &rooms, "room 0", NULL) == 0, "those that run can still be joined");
     fake_member_free(other);
     fake_member_free(member);
     registry_drain(rooms.rooms.registry);
     struct fake_member *late = fake_member_new("late");
-    ok(member_join(&late->member, &rooms.rooms, "late", 4, MEMBER_SINCE_NONE, true) == -ESHUTDOWN,
+    ok(member_join(&late->member, &rooms.rooms, "late", 4,
+                   &(struct joining){.since = MEMBER_SINCE_NONE, .makes = true}) == -ESHUTDOWN,
        "none is started while draining");
     fake_member_free(late);
     fake_rooms_close(&rooms);
@@ -173,8 +175,8 @@ static bool
 ask(struct fake_member *member, const char *name, bool makes)
 {
     atomic_fetch_add(&member->under_way, 1);
-    int error =
-        member_join(&member->member, &rooms.rooms, name, strlen(name), MEMBER_SINCE_NONE, makes);
+    int error = member_join(&member->member, &rooms.rooms, name, strlen(name),
+                            &(struct joining){.since = MEMBER_SINCE_NONE, .makes = makes});
     if (error != 0)
         atomic_fetch_sub(&member->under_way, 1);
     return error == 0;

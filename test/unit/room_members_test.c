@@ -99,7 +99,8 @@ test_batch(void)
     for (size_t i = 0; i < CROWD; i++) {
         crowd[i] = fake_member_new("Crowd");
         atomic_fetch_add(&crowd[i]->under_way, 1);
-        if (member_join(&crowd[i]->member, &rooms.rooms, "batch", 5, MEMBER_SINCE_NONE, true) != 0)
+        if (member_join(&crowd[i]->member, &rooms.rooms, "batch", 5,
+                        &(struct joining){.since = MEMBER_SINCE_NONE, .makes = true}) != 0)
             abort();
     }
     pthread_mutex_unlock(&ann->mutex);

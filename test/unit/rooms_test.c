@@ -270,7 +270,8 @@ test_first_words(void)
         fake_arrive(bob, &rooms, 0);
         (void)fake_expect(ann, "\"user-join\"", bob->member.id);
         atomic_fetch_add(&ann->under_way, 1);
-        if (member_join_private(&ann->member, &rooms.rooms, bob->member.id, MEMBER_SINCE_NONE) != 0)
+        if (member_join_private(&ann->member, &rooms.rooms, bob->member.id,
+                                &(struct joining){.since = MEMBER_SINCE_NONE, .makes = true}) != 0)
             abort();
         const char *joined = fake_expect(ann, "\"room-joined\"", NULL);
         if (joined == NULL)
@@ -303,7 +304,8 @@ test_private(void)
     fake_arrive(bob, &rooms, 0);
     (void)fake_expect(ann, "\"user-join\"", bob->member.id);
     atomic_fetch_add(&ann->under_way, 1);
-    ok(member_join_private(&ann->member, &rooms.rooms, bob->member.id, MEMBER_SINCE_NONE) == 0,
+    ok(member_join_private(&ann->member, &rooms.rooms, bob->member.id,
+                           &(struct joining){.since = MEMBER_SINCE_NONE, .makes = true}) == 0,
        "Ann asks for Bob");
     const char *one = fake_expect(ann, "\"room-joined\"", "\"private\":true");
     const char *other = fake_expect(bob, "\"room-joined\"", "\"private\":true");
@@ -311,12 +313,14 @@ test_private(void)
     ok(other != NULL && strstr(other, ann->member.id) != NULL,
        "Bob is brought in, and told of Ann");
     atomic_fetch_add(&bob->under_way, 1);
-    ok(member_join_private(&bob->member, &rooms.rooms, ann->member.id, MEMBER_SINCE_NONE) == 0,
+    ok(member_join_private(&bob->member, &rooms.rooms, ann->member.id,
+                           &(struct joining){.since = MEMBER_SINCE_NONE, .makes = true}) == 0,
        "Bob asks for Ann");
     const char *again = fake_expect(bob, "\"room-joined\"", "\"private\":true");
     ok(same_room(again, other), "and gets the same room");
     atomic_fetch_add(&ann->under_way, 1);
-    ok(member_join_private(&ann->member, &rooms.rooms, "nobody", MEMBER_SINCE_NONE) == 0,
+    ok(member_join_private(&ann->member, &rooms.rooms, "nobody",
+                           &(struct joining){.since = MEMBER_SINCE_NONE, .makes = true}) == 0,
        "Ann asks for nobody");
     ok(fake_expect(ann, "\"no-such-user\"", NULL) != NULL, "and is told so");
     lobby_depart(rooms.rooms.lobby, &ann->member);
