@@ -20,7 +20,9 @@ function fakeFetch(...answers) {
       headers: { get: (name) => more[name] ?? null },
     }
   }
-  return { asked, api: new Api('https://here/', fetch) }
+  const waits = []
+  const wait = async (ms) => waits.push(ms)
+  return { asked, waits, api: new Api('https://here/', fetch, wait) }
 }
 
 const account = (user = ANN, admin) => ({
@@ -69,6 +71,25 @@ test('requests are JSON, and the cookie is asked for instead of the token', asyn
     { url: 'https://here/api/logout', method: 'POST', body: {}, type: json },
     { url: 'https://here/api/sessions/7%2F8', method: 'DELETE', body: undefined, type: undefined },
   ])
+})
+
+test('a server that is busy is asked again in a while, but not for ever', async () => {
+  const busy = { status: 503, body: { code: 'busy', message: 'Busy.' } }
+  const soon = { ...busy, headers: { 'retry-after': '2' } }
+  const done = { status: 200, body: { user: ANN } }
+  const { api, asked, waits } = fakeFetch(soon, soon, busy, done, ...Array(7).fill(soon))
+  assert.deepEqual(await api.login('Ann', 'x'), { user: ANN })
+  assert.equal(asked.length, 4)
+  const isAbout = (ms, usual) => ms >= usual / 2 && ms <= 1.5 * usual
+  assert.ok(isAbout(waits[0], 2000) && isAbout(waits[2], 5000), waits.join())
+  await assert.rejects(api.login('Ann', 'x'), { code: 'busy' })
+  assert.equal(asked.length, 4 + 6)
+})
+
+test('what a server could not do for another reason is not asked again by itself', async () => {
+  const { api, asked } = fakeFetch({ status: 503, body: { code: 'unavailable', message: 'No.' } })
+  await assert.rejects(api.login('Ann', 'x'), { code: 'unavailable' })
+  assert.equal(asked.length, 1)
 })
 
 test('what is refused says why, and when to try again', async () => {

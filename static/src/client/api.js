@@ -1,14 +1,24 @@
 // What goes over HTTP: accounts and their sessions. The session is the browser's cookie, which no
 // script sees. PROTOCOL.md has the requests.
 
+const MOST_TRIES = 6 // of what a busy server has not begun to do
+const BUSY_MS = 5000 // where it does not say how long
+
 export class Api {
   #url
   #fetch
+  #wait
 
   // url: where the server's page is, such as https://chat.example.org/. fetch: as the browser's.
-  constructor(url, fetch = (...request) => globalThis.fetch(...request)) {
+  // wait(ms): a Promise of then.
+  constructor(
+    url,
+    fetch = (...request) => globalThis.fetch(...request),
+    wait = (ms) => new Promise((resume) => setTimeout(resume, ms)),
+  ) {
     this.#url = url
     this.#fetch = fetch
+    this.#wait = wait
   }
 
   // {auth: 'open' | 'members', registration: 'open' | 'invite' | 'closed', version}
@@ -53,7 +63,19 @@ export class Api {
   }
 
   // Rejected with an Error that has status, 0 without an answer, code, and until, where it ends.
+  // Of many who sign in at once a server looks at some, and tells the others to come later.
   async #ask(method, path, body) {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#askOnce(method, path, body)
+      } catch (error) {
+        if (error.status !== 503 || error.code !== 'busy' || tries === MOST_TRIES) throw error
+        await this.#wait((error.retryMs ?? BUSY_MS) * (0.5 + Math.random()))
+      }
+    }
+  }
+
+  async #askOnce(method, path, body) {
     const json = body && { 'Content-Type': 'application/json' }
     const headers = { Accept: 'application/json', ...json }
     const options = { method, headers, credentials: 'same-origin', cache: 'no-store' }
@@ -74,6 +96,8 @@ export class Api {
 
 function refusal(status, document, retryAfter = null) {
   const { code = '', message = 'The server refused this.', until } = document
-  const wait = /^\d+$/.test(retryAfter ?? '') ? ` Try again in ${retryAfter} s.` : ''
-  return Object.assign(new Error(`${message}${wait}`), { status, code, until })
+  const seconds = /^\d+$/.test(retryAfter ?? '') ? Number(retryAfter) : null
+  const wait = seconds === null ? '' : ` Try again in ${seconds} s.`
+  const retryMs = seconds === null ? undefined : seconds * 1000
+  return Object.assign(new Error(`${message}${wait}`), { status, code, until, retryMs })
 }
