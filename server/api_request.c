@@ -80,6 +80,16 @@ refuse_token(struct mg_connection *connection, const struct identity *identity)
                       "This takes a token that is known and not expired.");
 }
 
+static int
+refuse_banned(struct mg_connection *connection, const struct identity *identity)
+{
+    answer_error(connection, "403 Forbidden",
+                 &(struct event_error){.code = "banned",
+                                       .message = "You are banned from this server.",
+                                       .until = identity->banned_until});
+    return 403;
+}
+
 int
 api_identify(const struct server *server, struct mg_connection *connection, struct identity *out)
 {
@@ -93,8 +103,7 @@ api_identify(const struct server *server, struct mg_connection *connection, stru
     if (error == -ENODATA || error == -EACCES)
         return refuse_token(connection, out);
     if (error == -EPERM)
-        return api_refuse(connection, "403 Forbidden", "banned",
-                          "You are banned from this server.");
+        return refuse_banned(connection, out);
     return api_refuse_unavailable(connection, error, "identity-not-read");
 }
 

@@ -103,7 +103,9 @@ guest_identify(const struct server *server, const struct mg_connection *connecti
         status = guest_refuse(server, error);
         return status != NULL ? status : make(server, connection, result == -EACCES, out, error);
     case -EPERM:
-        return refuse(error, "403 Forbidden", "banned", "You are banned from this server.");
+        status = refuse(error, "403 Forbidden", "banned", "You are banned from this server.");
+        error->until = out->banned_until;
+        return status;
     default:
         return refuse_unavailable(error, result);
     }

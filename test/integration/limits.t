@@ -322,7 +322,7 @@ async def _():
 
 @test("a client whose next message has always begun has all the time for it")
 async def _():
-    with Server("--limit-frame-time=1", "--ping-after=60") as server:
+    with Server("--limit-frame-time=1", "--ping-after=59") as server:
         whole = frame(TEXT, '{"action":"next"}')
         first = frame(TEXT, '{"action":', fin=False)
         messages = (whole[:9], whole[9:]), (first, frame(CONTINUATION, '"next"}'))

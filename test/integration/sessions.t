@@ -115,12 +115,17 @@ async def _(server):
                  "VALUES (4, ?, '', 0, 0, ?)", (cal["user"]["id"], time.time_ns() // 1000000))
     rows.execute("COMMIT")
     await ended(client, "banned")
-    refused(ask(server, "GET", "me", token=cal["token"]), 403, "banned")
-    refused(ask(server, "GET", f"rooms/x/messages", token=cal["token"]), 403, "banned")
-    status, _, body = server.request(f"/ws?bearer={cal['token']}", headers={
-        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})
-    equal((status, json.loads(body)["code"]), (403, "banned"), "the upgrade")
+    end = int(time.time() * 1000) + 3600 * 1000
+    for banned_until, told in (2**63 - 1, None), (end, end):
+        rows.execute("UPDATE account SET banned_until = ? WHERE name = 'Cal'", (banned_until,))
+        for path in "me", "rooms/x/messages":
+            answer = refused(ask(server, "GET", path, token=cal["token"]), 403, "banned")
+            equal(answer.body.get("until"), told, path)
+        status, _, body = server.request(f"/ws?bearer={cal['token']}", headers={
+            "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})
+        document = json.loads(body)
+        equal((status, document["code"], document.get("until")), (403, "banned", told), "the upgrade")
     rows.execute("UPDATE account SET banned_until = 1 WHERE name = 'Cal'")
     (await connect_as(server, cal["token"])).websocket
     rows.execute("UPDATE account SET banned_until = ? WHERE name = 'Cal'", (2**63 - 1,))
