@@ -34,7 +34,7 @@ class Member(asyncio.Protocol):
 @test(f"{MANY} clients are welcome on a handful of threads, and HTTP goes on answering")
 async def _():
     # They do not answer pings, and on a busy machine it takes a while until all are there.
-    with Server("--ping-after=3600", "--idle-timeout=3600") as server:
+    with Server("--ping-after=3599", "--idle-timeout=3600") as server:
         threads = server.status("Threads")
         loop = asyncio.get_running_loop()
         members = []
