@@ -147,6 +147,7 @@ take_in(struct lobby *lobby, struct member **members, size_t count)
         if (user == NULL)
             continue;
         end_grace(lobby, user);
+        user->is_banned = false;
         members[i]->same_user = user->local;
         user->local = members[i];
     }
@@ -330,7 +331,8 @@ lobby_handle_departures(struct lobby *lobby, struct member **members, size_t cou
         if (user->local != NULL)
             continue;
         begin_grace(lobby, user);
-        if (lobby->rooms->presence_grace_ms == 0 && user->grace != NULL)
+        bool is_awaited = lobby->rooms->presence_grace_ms > 0 && !user->is_banned;
+        if (!is_awaited && user->grace != NULL)
             let_go(lobby, user, &departures[departure_count++]);
     }
     lock_drop(&lobby->lock);

@@ -67,6 +67,7 @@ dismiss_user(struct roster_user *user, void *argument)
 {
     struct dismissal *dismissal = argument;
 
+    user->is_banned = dismissal->revocation->kind == REPO_REVOKED_BANNED;
     for (struct member *at = user->local; at != NULL; at = at->same_user) {
         if (!is_about(dismissal->revocation, at))
             continue;

@@ -21,7 +21,8 @@ struct roster_user {
     struct member *local;       /* of the lobby: the first of its connections here, or NULL */
     struct roster_grace *grace; /* of the lobby: while it is here without a connection, or NULL */
     unsigned place;             /* 1 + its place on the list; 0: it is not online */
-    unsigned announcement;      /* of the lobby: 1 + index of its untold user-join, or 0 */
+    unsigned announcement : 31; /* of the lobby: 1 + index of its untold user-join, or 0 */
+    unsigned is_banned : 1;     /* of the lobby: it was put out, and is not awaited */
     char id[];                  /* and behind its NUL the name */
 };
 

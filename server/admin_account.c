@@ -172,8 +172,9 @@ admin_delete(struct repo *repo, const struct admin_request *request)
     if (error == 0)
         error = repo_account_delete(repo, account.id, clock_realtime_ms());
     if (error == -ETIMEDOUT)
-        return admin_fail("%s is banned, but still connected; do this again to delete it",
-                          account.name);
+        return admin_fail(
+            "%s is banned, but an instance still has it online; do this again to delete it",
+            account.name);
     if (error != 0)
         return admin_fail_storage(request, error);
     printf("deleted %s\n", account.name);

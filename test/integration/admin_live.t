@@ -48,6 +48,23 @@ async def _(server):
         await bystander.close()
 
 
+@test("who is banned has left at once, however long others are awaited, and is deleted as soon")
+async def _():
+    grace = "--presence-grace=3600000"
+    with Server(grace) as server, Server(grace, folder=server.folder) as second:
+        token = register(server, "Bea")["token"]
+        bystander = await connect_as(second, make_account(server, "Bystander")["token"])
+        for command in ("ban", "Bea"), ("delete", "Bea"):
+            for each in [await connect_as(each, token) for each in (server, second, server)]:
+                bea = each
+            await bystander.expect("user-join", sender={"id": bea.id})
+            await admin_async(server, *command)
+            await bystander.expect("user-left", sender={"id": bea.id})
+            if command[0] == "ban":
+                await admin_async(server, "unban", "Bea")
+        await close_all(bystander)
+
+
 @test("another password ends all sessions, and is the one that counts")
 async def _(server):
     token = make_account(server, "Rita")["token"]
