@@ -220,11 +220,11 @@ void room_handle_caught_up(struct room *room, struct membership *membership);
  */
 void room_refuse_join(struct room *room, struct membership *membership, int error);
 
-/* How it asked; the id is the request's. */
-struct joining room_joining_again(const struct room_join_again *again, uint64_t since);
-
 /* The same for who is in, or about to be, and has asked again; it stays. */
 void room_refuse_again(struct room *room, struct room_join_again *again, int error);
+
+/* How that one asked; the id is its own. */
+struct joining room_joining_again(const struct room_join_again *again, uint64_t since);
 
 /* Puts out who has been let in, and tells it why. */
 void room_expel(struct room *room, struct membership *membership, int error);
@@ -325,7 +325,8 @@ int member_ask(struct member *member, const char *room_id, struct room_question 
                bool at_once);
 
 /*
- * Joins the room that has the name of the membership's by now; the errors are those of member_join. Any thread, which holds no lock; does not block (member.c).
+ * Joins the room that has the name of the membership's by now; the errors are those of member_join. Any
+ * thread, which holds no lock; does not block (member.c).
  */
 int member_join_anew(struct membership *membership, const struct joining *how);
 
