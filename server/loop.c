@@ -201,15 +201,27 @@ handle_requests(struct loop *loop)
     }
 }
 
-/* Pings who has been silent, ends who stays so, and who does not answer a Close. */
+/*
+ * Pings who has been silent, ends who stays so, and who does not answer a Close. What had come by
+ * `seen` was handled.
+ */
 static void
-handle_silence(struct loop *loop, int64_t now)
+handle_silence(struct loop *loop, int64_t seen, int64_t now)
 {
     struct client *client;
 
     while ((client = loop->closing.oldest) != NULL && now - client->heard >= CLOSE_WAIT_MS)
         client_end(client);
-    while ((client = loop->open.oldest) != NULL && now - client->heard >= loop->idle_timeout_ms) {
+    /* Newer ones have heard later, so those that were pinged stand first. */
+    for (client = loop->open.oldest; client != NULL && now - client->heard >= loop->ping_after_ms;
+         client = client->newer) {
+        if (client->pinged)
+            continue;
+        /* However late its ping is, it has the usual time for the answer. */
+        client->heard = now - loop->ping_after_ms;
+        client_ping(client);
+    }
+    while ((client = loop->open.oldest) != NULL && seen - client->heard >= loop->idle_timeout_ms) {
         /* One reads what comes before the ping; the other one is not listened to by us. */
         if (client_takes(client) || (client_is_paused(client) && !client_owes_reading(client))) {
             list_remove(&loop->open, client);
@@ -219,12 +231,6 @@ handle_silence(struct loop *loop, int64_t now)
         }
         atomic_fetch_add(&loop->server->counters.timed_out, 1);
         client_end(client);
-    }
-    /* Newer ones have heard later, so those that were pinged stand first. */
-    for (client = loop->open.oldest; client != NULL && now - client->heard >= loop->ping_after_ms;
-         client = client->newer) {
-        if (!client->pinged)
-            client_ping(client);
     }
 }
 
@@ -301,9 +307,11 @@ loop_main(void *argument)
 {
     struct loop *loop = argument;
     struct epoll_event events[EVENTS_MAX];
+    int64_t seen = 0;
 
     for (;;) {
         int64_t now = clock_monotonic_ms();
+        int64_t before = now;
         int count = epoll_wait(loop->epoll, events, EVENTS_MAX, patience(loop, now));
         assert(count >= 0 || errno == EINTR);
         bool asked = false;
@@ -323,8 +331,10 @@ loop_main(void *argument)
         }
         if (asked)
             handle_requests(loop);
+        if (count < EVENTS_MAX)
+            seen = before;
         now = clock_monotonic_ms();
-        handle_silence(loop, now);
+        handle_silence(loop, seen, now);
         handle_unfinished(loop, now);
         if (handle_stop(loop, now)) {
             atomic_store(&loop->ended, true);
