@@ -175,7 +175,7 @@ async def _(server):
     took = time.monotonic() - start
     lock.execute("ROLLBACK")
     lock.close()
-    assert took < 1 * PATIENCE, f"it took {took:.1f} s"
+    assert took < 8 * PATIENCE, f"it took {took:.1f} s"
     await ann.close()
 
 

@@ -95,7 +95,8 @@ async def _():
 
 @test("on another instance the token stands for the same user, who stays online all along")
 async def _():
-    with Cluster(2, f"--presence-grace={GRACE}") as cluster:
+    grace = 3 * GRACE  # for three moves
+    with Cluster(2, f"--presence-grace={grace}") as cluster:
         one, other = cluster.servers
         bob = await Client.connect(one, "Bob")
         carl = await Client.connect(other, "Carl")
@@ -112,7 +113,7 @@ async def _():
         await second.post(room, "and there")
         await all_hear((ann, second, bob, carl), room, 2)
         await second.close()
-        await asyncio.sleep(GRACE / 1000 + 1)
+        await asyncio.sleep(grace / 1000 + 1)
         for each in bob, carl:
             equal(told_of(each, ann), ["user-join"], f"what {each.name} was told")
         await ann.close()

@@ -106,12 +106,13 @@ async def _():
         room = await ann.join("room")
         await again.join("room")
         await bob.join("room")
+        start = time.monotonic()
         for i in range(20):
             await (ann, again)[i % 2].send(message(room, f"text {i}", f"id-{i}"))
         await until_async(lambda: len(ann.has("message-ack") + again.has("message-ack")
                                       + ann.has("error") + again.has("error")) == 20, "all are answered")
         errors = ann.has("error") + again.has("error")
-        assert 10 <= len(errors) <= 14, f"{len(errors)} errors"
+        assert 13 - 2 * (time.monotonic() - start) <= len(errors) <= 14, f"{len(errors)} errors"
         for error in errors:
             equal((error["code"], error["retry"], error["refused"]), ("rate-limited", True, "send-message"))
             assert 0 < error["retryAfter"] <= 500, error
@@ -256,7 +257,7 @@ async def _():
 
 @test("the head of a request has its time, and so many of one address wait")
 def _():
-    with Server("--limit-head-time=1", "--limit-connections=1000") as server:
+    with Server("--limit-head-time=4", "--limit-connections=1000") as server:
         half = [socket.create_connection(("127.0.0.1", server.port), LIMIT) for _ in range(128)]
         for each in half:
             each.sendall(HEAD)
@@ -322,14 +323,14 @@ async def _():
 
 @test("a client whose next message has always begun has all the time for it")
 async def _():
-    with Server("--limit-frame-time=1", "--ping-after=59") as server:
+    with Server("--limit-frame-time=4", "--ping-after=59") as server:
         whole = frame(TEXT, '{"action":"next"}')
         first = frame(TEXT, '{"action":', fin=False)
         messages = (whole[:9], whole[9:]), (first, frame(CONTINUATION, '"next"}'))
         clients = [Raw(server) for _ in messages]
         for raw, (start, _) in zip(clients, messages):
             raw.send(start)
-        end = time.monotonic() + 2.5
+        end = time.monotonic() + 7
         while time.monotonic() < end:
             for raw, (start, rest) in zip(clients, messages):
                 raw.send(rest + start)

@@ -4,7 +4,7 @@ import sqlite3
 
 from chat import *
 
-IN_TIME = 5 * PATIENCE  # seconds to exit
+IN_TIME = 10 * PATIENCE  # seconds to exit
 
 
 def ends_in_time(server, number=signal.SIGTERM):
@@ -169,7 +169,7 @@ def time_to_stop(has_request):
 def _():
     for has_request in False, True:
         best = min(time_to_stop(has_request) for _ in range(3))
-        assert best < 1 * PATIENCE, f"{best:.2f} s, after a request: {has_request}"
+        assert best < 3 * PATIENCE, f"{best:.2f} s, after a request: {has_request}"
 
 
 @test("a connection that comes while it stops is refused, or closed like the others")
@@ -205,7 +205,7 @@ def _():
         status = server.wait()
         took = time.monotonic() - start
         lock.close()
-        assert took < 1 * PATIENCE, f"took {took:.1f} s"
+        assert took < 1.8 * PATIENCE, f"took {took:.1f} s"
         assert status is not None
 
 
